@@ -26,6 +26,10 @@ PAGE_TYPES = 7
 PREFERENCE_BUCKETS = 32
 ITEM_HASH_BUCKETS = 64
 
+# A model trained on a year of data has seen no longer absence; beyond it the input would leave its range.
+ABSENCE_DAYS_MAX = 365
+ITEM_AGE_DAYS_MAX = 365
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -137,7 +141,8 @@ def encode_users(
     out[:, counters] = np.log1p(users.total_views_7d)
     out[:, counters + 1] = np.log1p(users.total_purchases_30d)
     out[:, counters + 2] = np.log1p(users.avg_session_duration) / 8
-    out[:, counters + 3] = np.where(seen, np.log1p(np.maximum(users.days_since_last_visit, 0)) / 4, 0)
+    absent_days = np.clip(users.days_since_last_visit, 0, ABSENCE_DAYS_MAX)
+    out[:, counters + 3] = np.where(seen, np.log1p(absent_days) / 4, 0)
     out[:, counters + 4] = seen
     _hash_preferences(out, _USER["preferred_categories"].start, users.preferred_categories, category_buckets)
     _hash_preferences(out, _USER["preferred_brands"].start, users.preferred_brands, brand_buckets)
@@ -207,7 +212,7 @@ def encode_items(items: ItemFeatures, category_buckets: Codes, brand_buckets: Co
         np.log1p(items.purchase_count_7d) / 4,
         items.avg_rating / 5,
         np.log1p(items.num_ratings) / 4,
-        np.log1p(np.maximum(items.days_since_added, 0)) / 6,
+        np.log1p(np.clip(items.days_since_added, 0, ITEM_AGE_DAYS_MAX)) / 6,
         np.log1p(np.maximum(items.trending_score, 0)),
         items.in_stock,
         items.is_promoted,
