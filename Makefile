@@ -1,0 +1,85 @@
+# One word each. `make help` lists them. Needs Python 3.11 (with venv and pip), make and a C compiler; nothing else.
+
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DONE   := $(VENV)/.done
+UV      = VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
+LOCKS  := serve train dev uv
+KERNELS := $(wildcard ext/*.pyx ext/*.pxd ext/*.h) setup.py
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check perf build stubs serve locks clean test-checked test-traced test-sanitized
+export PYTHONPATH := $(CURDIR):$(CURDIR)/clients/python
+
+help: ## Lists the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+demo: $(DONE)/train $(DONE)/project ## Imports a real shop, trains, publishes, serves and asks for recommendations (ARGS=--fresh starts over)
+	@$(BIN)/shortlist demo $(ARGS)
+
+test: $(DONE)/dev $(DONE)/project ## Runs every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DONE)/dev $(DONE)/project ## Formatting, lint, types, the contract, fresh stubs, import directions
+	@VENV=$(VENV) tools/check
+
+perf: $(DONE)/dev $(DONE)/project ## Measures kernels beside their twins and the server beside an echo server
+	@$(BIN)/python -m perf $(ARGS)
+
+build: $(DONE)/train $(DONE)/kernels ## Compiles the kernels in place
+
+stubs: $(DONE)/dev ## Generates the Python stubs from proto/
+	@VENV=$(VENV) tools/stubs
+
+serve: $(DONE)/train $(DONE)/project ## Starts a server (WORKERS=2, ARGS="--data-dir demo-data")
+	@$(BIN)/shortlist serve --workers $(WORKERS) $(ARGS)
+
+test-checked: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests with bounds checks
+	@VENV=$(VENV) tools/test-checked
+
+test-traced: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests with line tracing and reports their coverage
+	@VENV=$(VENV) tools/test-traced
+
+test-sanitized: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests under the address and undefined-behaviour sanitizers
+	@VENV=$(VENV) tools/test-sanitized
+
+locks: $(DONE)/venv ## Renews requirements/*.lock
+	@cd requirements && for use in $(LOCKS); do \
+	  echo "locking $$use"; \
+	  ../$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
+	    --python-version 3.11 -o $$use.lock $$use.in || exit 1; \
+	done
+
+clean: ## Removes what was built and measured; keeps the environment and the data
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov perf/results
+	@rm -f ext/*.so ext/*.c ext/*.cpp ext/*.html $(DONE)/kernels $(DONE)/project
+	@find server ext offline tests clients perf -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DONE)/venv: requirements/uv.lock
+	@PYTHON=$(PYTHON) tools/check-machine
+	@echo "Making the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.lock
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/train: requirements/train.lock $(DONE)/venv
+	@echo "Installing what serving and training need (PyTorch is the large one)"
+	@$(UV) pip install --require-hashes -r requirements/train.lock
+	@touch $@
+
+$(DONE)/dev: requirements/dev.lock $(DONE)/venv
+	@echo "Installing what tests and checks need"
+	@$(UV) pip install --require-hashes -r requirements/dev.lock
+	@touch $@ $(DONE)/train
+
+$(DONE)/kernels: $(KERNELS) | $(DONE)/venv
+	@echo "Compiling the kernels"
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+$(DONE)/project: pyproject.toml $(DONE)/kernels
+	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
