@@ -1,16 +1,17 @@
-"""Every knob: typed, with its unit in its name and its range checked.
+"""Every knob: typed, with its unit in its name, its range checked and its meaning beside it.
 
 Values come from one TOML file (``SHORTLIST_CONFIG`` or ``--config``) and from the environment, which wins:
 ``SHORTLIST_SERVER__PORT=9000`` sets ``[server] port``. Only app and cli read Settings; every other part gets
-its values through its constructor.
+its values through its constructor. ``shortlist settings`` prints this page as a table.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,113 +19,196 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+CONFIG_VARIABLE = "SHORTLIST_CONFIG"
+PAGE_TYPES = Literal["HOME", "SEARCH", "CATEGORY", "ITEM_DETAIL", "CART", "EMAIL"]
+
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ServerSettings(_Section):
     """Addresses, processes and the limits of gRPC itself."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", min_length=1)
+    """Address of the public port; 0.0.0.0 for every interface."""
     port: int = Field(50051, ge=0, le=65535)
-    admin_host: str = "127.0.0.1"
+    """Public port, shared by all workers; 0 picks a free one and prints it."""
+    admin_host: str = Field("127.0.0.1", min_length=1)
+    """Address of the admin port, which has no authentication: keep it on loopback."""
     admin_port: int = Field(50052, ge=0, le=65535)
+    """Port of ReleaseService, on worker 0; 0 picks a free one and prints it."""
     workers: int = Field(1, ge=1, le=256)
+    """Worker processes; one for each core that serving may use."""
     threads_per_worker: int = Field(8, ge=1, le=256)
+    """Threads that handle calls in one worker."""
     concurrent_requests_max: int = Field(64, ge=1, le=10_000)
+    """Calls in one worker, running and waiting; more are refused at once with OVERLOADED."""
     reflection: bool = True
+    """Whether the server describes its API to tools such as grpcurl."""
+    drain_notice_s: float = Field(0.5, ge=0, le=60)
+    """How long a draining worker says NOT_SERVING and still takes new calls."""
     drain_grace_s: float = Field(5.0, ge=0, le=300)
-    heartbeat_timeout_ms: int = Field(5_000, ge=200)
-    read_message_bytes_max: int = Field(262_144, ge=1_024)
-    message_bytes_max: int = Field(4_194_304, ge=1_024)
-    connection_age_max_s: int = Field(300, ge=1)
-    future_event_tolerance_s: int = Field(60, ge=0)
+    """How long calls that run may go on after that."""
+    heartbeat_timeout_ms: int = Field(5_000, ge=200, le=600_000)
+    """A worker that has not beaten for so long is killed and replaced."""
+    read_message_bytes_max: int = Field(262_144, ge=1_024, le=1 << 26)
+    """Largest request of a call that reads."""
+    message_bytes_max: int = Field(4_194_304, ge=1_024, le=1 << 28)
+    """Largest message of any call, either way."""
+    connection_age_max_s: int = Field(300, ge=1, le=86_400)
+    """A connection older than this is asked to reconnect, which spreads connections over workers."""
+    future_event_tolerance_s: int = Field(60, ge=0, le=86_400)
+    """How far ahead of the server's clock an event's time may be."""
 
 
 class BudgetSettings(_Section):
-    """Time for each part of a request, inside the server's deadline."""
+    """Time for each part of a request, inside the server's deadline. They must fit into it together."""
 
     deadline_ms: float = Field(80, gt=0, le=10_000)
-    admission_ms: float = Field(0.5, ge=0)
-    user_record_ms: float = Field(8, gt=0)
-    retrieval_ms: float = Field(10, gt=0)
-    scoring_ms: float = Field(35, gt=0)
-    rerank_ms: float = Field(4, gt=0)
-    encode_ms: float = Field(1, ge=0)
-    reserve_ms: float = Field(15, ge=0)
+    """Deadline of a request whose caller sets none or a later one."""
+    admission_ms: float = Field(0.5, ge=0, le=1_000)
+    """Admission, deadline and validation."""
+    user_record_ms: float = Field(8, gt=0, le=1_000)
+    """Reading the user's record and the session's events."""
+    retrieval_ms: float = Field(10, gt=0, le=1_000)
+    """All candidate sources together."""
+    scoring_ms: float = Field(35, gt=0, le=5_000)
+    """Feature assembly and the model."""
+    rerank_ms: float = Field(4, gt=0, le=1_000)
+    """Boosts, diversity and caps."""
+    encode_ms: float = Field(1, ge=0, le=1_000)
+    """Building the reply."""
+    reserve_ms: float = Field(15, ge=0, le=5_000)
+    """Kept back for the popularity fallback and the way out."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> BudgetSettings:
+        parts = (
+            self.admission_ms,
+            self.user_record_ms,
+            self.retrieval_ms,
+            self.scoring_ms,
+            self.rerank_ms,
+            self.encode_ms,
+            self.reserve_ms,
+        )
+        if sum(parts) > self.deadline_ms:
+            raise ValueError(
+                f"the parts add up to {sum(parts):g} ms, above deadline_ms = {self.deadline_ms:g}"
+            )
+        return self
 
 
 class RetrievalSettings(_Section):
     """How candidates are found. Weights are the sources' shares of candidates_max and of the blend."""
 
     candidates_max: int = Field(500, ge=10, le=5_000)
+    """Candidates that are scored."""
     collaborative_weight: float = Field(0.4, ge=0, le=1)
+    """Share of the neighbours of what the user did."""
     embedding_weight: float = Field(0.4, ge=0, le=1)
+    """Share of the items nearest to the user's vector."""
     popularity_weight: float = Field(0.2, ge=0, le=1)
+    """Share of the popularity and trending lists."""
     context_neighbours_max: int = Field(200, ge=0, le=5_000)
+    """Neighbours of the page's items, on ITEM_DETAIL and CART."""
     fresh_items_max: int = Field(50, ge=0, le=1_000)
-    history_half_life_days: float = Field(60, gt=0)
-    category_scan_rows_max: int = Field(20_000, ge=0)
+    """Items newer than the release that are considered, best first."""
+    history_half_life_days: float = Field(60, gt=0, le=36_500)
+    """An event's weight in retrieval halves in this time."""
+    category_scan_rows_max: int = Field(20_000, ge=0, le=10_000_000)
+    """A category of at most so many items is scanned exactly when a request is restricted to it."""
 
 
 class ScenarioSettings(_Section):
     """Re-ranking and filtering of one scenario. Each page type has a default scenario of its name."""
 
-    page_type: str = "HOME"
+    page_type: PAGE_TYPES = "HOME"
+    """Page type that the scenario is used on."""
     mmr_weight: float = Field(0.3, ge=0, le=1)
-    category_cap: int = Field(5, ge=0)
-    promotion_boost: float = Field(1.5, ge=1)
-    new_item_boost: float = Field(1.2, ge=1)
-    new_item_age_days: float = Field(7, ge=0)
+    """How much similarity to the items already chosen costs."""
+    category_cap: int = Field(5, ge=0, le=1_000)
+    """Items of one category in a list; 0 = no cap."""
+    promotion_boost: float = Field(1.5, ge=1, le=100)
+    """Factor on a promoted item's score."""
+    new_item_boost: float = Field(1.2, ge=1, le=100)
+    """Factor on a new item's score for a returning user."""
+    new_item_age_days: float = Field(7, ge=0, le=3_650)
+    """An item younger than this is new."""
     exclude_bought: bool = True
+    """Whether items that the user bought are left out."""
     exclude_context_items: bool = True
+    """Whether the page's own items are left out."""
 
 
 class StoreSettings(_Section):
     """Where state lives and how much of it is kept."""
 
-    url: str = "lmdb:"
-    map_bytes_max: int = Field(8 << 30, ge=1 << 20)
+    url: str = Field("lmdb:", pattern=r"^lmdb:")
+    """Form of the store; `lmdb:` is the embedded one, in data_dir/store."""
+    map_bytes_max: int = Field(8 << 30, ge=1 << 20, le=1 << 44)
+    """The store's file grows on demand up to this size; at it, writes are refused."""
     durable_writes: bool = True
-    event_id_retention_days: float = Field(7, gt=0)
-    recommendation_retention_hours: float = Field(48, gt=0)
-    bought_items_max: int = Field(4_096, ge=1)
-    hidden_items_max: int = Field(1_024, ge=1)
-    queued_events_max: int = Field(10_000_000, ge=1)
-    compact_interval_s: float = Field(60, gt=0)
+    """Whether a write is on the disk before it is acknowledged."""
+    event_id_retention_days: float = Field(7, gt=0, le=3_650)
+    """How long an event_id is remembered, so that its event is not stored twice."""
+    recommendation_retention_hours: float = Field(48, gt=0, le=8_760)
+    """How long a recommendation_id can be joined to impressions."""
+    bought_items_max: int = Field(4_096, ge=1, le=1_000_000)
+    """Bought items that a user's record remembers, newest first."""
+    hidden_items_max: int = Field(1_024, ge=1, le=1_000_000)
+    """Hidden items that a user's record remembers, newest first."""
+    queued_events_max: int = Field(10_000_000, ge=1, le=1_000_000_000)
+    """Events that may wait to be moved into the Parquet log; above it, writes are refused."""
+    compact_interval_s: float = Field(60, gt=0, le=86_400)
+    """How often the parent moves queued events into the Parquet log."""
 
 
 class LogSettings(_Section):
-    """Files that rotate and expire."""
+    """Files that rotate and expire, in data_dir/logs."""
 
     recommendation_log: bool = True
-    file_bytes_max: int = Field(64 << 20, ge=1 << 16)
-    retention_days: float = Field(14, gt=0)
-    queue_max: int = Field(10_000, ge=1)
+    """Whether every answer is written to the recommendation log."""
+    file_bytes_max: int = Field(64 << 20, ge=1 << 16, le=1 << 34)
+    """A log file that reaches this size is closed and a new one begun."""
+    retention_days: float = Field(14, gt=0, le=3_650)
+    """Closed log files older than this are deleted."""
+    queue_max: int = Field(10_000, ge=1, le=10_000_000)
+    """Entries that wait to be written; more are dropped and counted."""
 
 
 class ReleaseSettings(_Section):
     """Releases on disk and in memory."""
 
     spare_rows: int = Field(10_000, ge=0, le=1_000_000)
-    keep: int = Field(5, ge=2)
-    ann_expansion_search: int = Field(64, ge=1)
+    """Vacant rows of a release, for items that are newer than it."""
+    keep: int = Field(5, ge=2, le=1_000)
+    """Releases kept on disk when one is published."""
+    ann_expansion_search: int = Field(64, ge=1, le=10_000)
+    """Nodes that a search of the ANN index visits; larger finds more and costs more."""
     prefault: bool = True
+    """Whether a release's pages are read in before it serves."""
 
 
 class Settings(BaseSettings):
     """All sections. An unknown key is an error that names it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SHORTLIST_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="SHORTLIST_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     data_dir: Path = Path("data")
+    """Where everything lives: events, catalogue, releases, store, logs."""
     server: ServerSettings = ServerSettings()
     budget: BudgetSettings = BudgetSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     scenarios: dict[str, ScenarioSettings] = {}
+    """Scenarios by name, beside those of the page types; `[scenarios.HOME]` changes the default of HOME."""
     store: StoreSettings = StoreSettings()
     logs: LogSettings = LogSettings()
     release: ReleaseSettings = ReleaseSettings()
@@ -139,6 +223,6 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, and what the code passes wins over both."""
-        path = os.environ.get("SHORTLIST_CONFIG")
+        path = os.environ.get(CONFIG_VARIABLE)
         file = (TomlConfigSettingsSource(settings_cls, path),) if path else ()
         return (init_settings, env_settings, *file)
