@@ -1,0 +1,1 @@
+"""The Shortlist contract as generated Python code."""
