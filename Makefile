@@ -12,7 +12,6 @@ WORKERS ?= 2
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check perf build stubs serve locks clean test-checked test-traced test-sanitized
-export PYTHONPATH := $(CURDIR):$(CURDIR)/clients/python
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -24,7 +23,7 @@ test: $(DONE)/dev $(DONE)/project ## Runs every test
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(DONE)/dev $(DONE)/project ## Formatting, lint, types, the contract, fresh stubs, import directions
-	@VENV=$(VENV) tools/check
+	@PYTHON=$(BIN)/python tools/check.sh
 
 perf: $(DONE)/dev $(DONE)/project ## Measures kernels beside their twins and the server beside an echo server
 	@$(BIN)/python -m perf $(ARGS)
@@ -32,19 +31,19 @@ perf: $(DONE)/dev $(DONE)/project ## Measures kernels beside their twins and the
 build: $(DONE)/train $(DONE)/kernels ## Compiles the kernels in place
 
 stubs: $(DONE)/dev ## Generates the Python stubs from proto/
-	@VENV=$(VENV) tools/stubs
+	@PYTHON=$(BIN)/python tools/generate_stubs.sh
 
 serve: $(DONE)/train $(DONE)/project ## Starts a server (WORKERS=2, ARGS="--data-dir demo-data")
 	@$(BIN)/shortlist serve --workers $(WORKERS) $(ARGS)
 
 test-checked: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests with bounds checks
-	@VENV=$(VENV) tools/test-checked
+	@PYTHON=$(BIN)/python tools/test_checked.sh
 
 test-traced: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests with line tracing and reports their coverage
-	@VENV=$(VENV) tools/test-traced
+	@PYTHON=$(BIN)/python tools/test_traced.sh
 
 test-sanitized: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests under the address and undefined-behaviour sanitizers
-	@VENV=$(VENV) tools/test-sanitized
+	@PYTHON=$(BIN)/python tools/test_sanitized.sh
 
 locks: $(DONE)/venv ## Renews requirements/*.lock
 	@cd requirements && for use in $(LOCKS); do \
@@ -59,7 +58,7 @@ clean: ## Removes what was built and measured; keeps the environment and the dat
 	@find server ext offline tests clients perf -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DONE)/venv: requirements/uv.lock
-	@PYTHON=$(PYTHON) tools/check-machine
+	@PYTHON=$(PYTHON) tools/check_machine.sh
 	@echo "Making the environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.lock

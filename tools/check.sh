@@ -1,0 +1,33 @@
+#!/bin/sh
+# Every check that needs no running server, each named, all of them run even when one fails.
+set -u
+cd "$(dirname "$0")/.."
+bin=$(dirname "${PYTHON:-.venv/bin/python}")
+failed=""
+
+check() {
+    name=$1
+    shift
+    if output=$("$@" 2>&1); then
+        printf 'ok      %s\n' "$name"
+    else
+        printf 'FAILED  %s\n%s\n\n' "$name" "$output"
+        failed="$failed $name"
+    fi
+}
+
+check format "$bin/ruff" format --check .
+check lint "$bin/ruff" check .
+check types "$bin/mypy"
+check kernels-lint "$bin/cython-lint" ext
+check proto-lint "$bin/buf" lint
+check proto-format "$bin/buf" format --diff --exit-code
+check proto-breaking "$bin/buf" breaking --against proto/baseline.binpb
+check stubs-fresh env PYTHON="$bin/python" sh tools/check_stubs.sh
+check import-directions "$bin/python" -m pytest -q tests/test_import_directions.py
+
+if [ -n "$failed" ]; then
+    printf '\nFailed:%s\n' "$failed" >&2
+    exit 1
+fi
+printf '\nAll checks passed.\n'
