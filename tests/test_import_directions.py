@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, str] = {
     "handlers": "engine pipeline stores releases features errors ext numpy",
     "rpc": "handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
     "app": "*",
-    "cli": "app settings supervisor worker housekeeping control_block errors features handlers.messages stores releases offline stubs grpc "
+    "cli": "app settings supervisor worker housekeeping control_block errors features handlers.messages stores releases offline stubs grpc google "
     "grpc_health numpy typer rich pydantic annotated_types pyarrow",
     "offline": "ext features releases stores errors numpy pyarrow ibis duckdb sqlglot torch scipy sklearn onnx "
     "onnxruntime usearch xxhash orjson rich",
