@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, str] = {
     "control_block": "",
     "supervisor": "control_block",
     "housekeeping": "",
+    "release_watcher": "releases",
+    "running_server": "errors",
     "worker": "app control_block supervisor errors settings",
     "features": "errors ext numpy xxhash orjson",
     "pipeline": "errors ext features numpy",
@@ -37,7 +39,7 @@ MAY_IMPORT: dict[str, str] = {
     "handlers": "engine pipeline stores releases features errors ext numpy",
     "rpc": "handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
     "app": "*",
-    "cli": "app settings supervisor worker housekeeping control_block errors features handlers.messages stores releases offline stubs grpc google "
+    "cli": "app running_server settings supervisor worker housekeeping control_block errors features ext handlers.messages stores releases offline stubs grpc google "
     "grpc_health numpy typer rich pydantic annotated_types pyarrow",
     "offline": "ext features releases stores errors numpy pyarrow ibis duckdb sqlglot torch scipy sklearn onnx "
     "onnxruntime usearch xxhash orjson rich",
