@@ -136,6 +136,8 @@ class ScenarioSettings(_Section):
     """Factor on a new item's score for a returning user."""
     new_item_age_days: float = Field(7, ge=0, le=3_650)
     """An item younger than this is new."""
+    context_boost: float = Field(1.0, ge=0, le=100)
+    """On a page with items, a candidate's score is raised by up to this share for being their neighbour."""
     exclude_bought: bool = True
     """Whether items that the user bought are left out."""
     exclude_context_items: bool = True

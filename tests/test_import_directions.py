@@ -17,7 +17,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 STAGES = ("hydrators", "sources", "filters", "scorers", "rerankers", "side_effects")
-STAGE_MAY = "pipeline stores releases inference features errors ext numpy"
+STAGE_MAY = "query pipeline stores releases inference features errors ext numpy"
 
 MAY_IMPORT: dict[str, str] = {
     "ext": "numpy",
@@ -34,9 +34,10 @@ MAY_IMPORT: dict[str, str] = {
     "stores": "errors features ext numpy lmdb pyarrow xxhash orjson",
     "releases": "errors features ext numpy usearch xxhash orjson",
     "inference": "errors features ext numpy",
+    "query": "pipeline releases features ext numpy",
     **dict.fromkeys(STAGES, STAGE_MAY),
     "engine": f"{' '.join(STAGES)} {STAGE_MAY} handlers.messages",
-    "handlers": "engine pipeline stores releases features errors ext numpy",
+    "handlers": "engine query pipeline stores releases features errors ext numpy",
     "rpc": "handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
     "app": "*",
     "cli": "app running_server settings supervisor worker housekeeping control_block errors features ext handlers.messages stores releases offline stubs grpc google "
