@@ -1,0 +1,84 @@
+"""A release's arrays as a server holds them: one attribute a file, mapped, never read into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.releases.format import ARRAY_FILES, MODEL_WEIGHTS
+from server.releases.layout import weight_path
+
+_PAGE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseArrays:
+    """format.ARRAY_FILES by name. Mutable ones are copy-on-write: what the overlay writes stays in this process."""
+
+    id_bytes: NDArray[np.uint8]
+    id_offsets: NDArray[np.int64]
+    title_bytes: NDArray[np.uint8]
+    title_offsets: NDArray[np.int64]
+    sorted_keys: NDArray[np.uint64]
+    sorted_key_rows: NDArray[np.int32]
+    keys: NDArray[np.uint64]
+    category: NDArray[np.int32]
+    brand: NDArray[np.int32]
+    price: NDArray[np.float32]
+    flags: NDArray[np.uint8]
+    added_time_s: NDArray[np.int64]
+    expire_time_s: NDArray[np.int64]
+    view_count_7d: NDArray[np.float32]
+    purchase_count_7d: NDArray[np.float32]
+    avg_rating: NDArray[np.float32]
+    num_ratings: NDArray[np.float32]
+    trending_score: NDArray[np.float32]
+    item_vectors: NDArray[np.float32]
+    history_embeddings: NDArray[np.float32]
+    title_embeddings: NDArray[np.float32]
+    image_embeddings: NDArray[np.float32]
+    neighbour_offsets: NDArray[np.int64]
+    neighbour_rows: NDArray[np.int32]
+    neighbour_weights: NDArray[np.float32]
+    popularity_offsets: NDArray[np.int64]
+    popularity_rows: NDArray[np.int32]
+    popularity_scores: NDArray[np.float32]
+    idf: NDArray[np.float32]
+    projection: NDArray[np.float32]
+
+
+def map_arrays(release_dir: Path) -> ReleaseArrays:
+    """Returns the arrays of a verified release."""
+    mapped = {file.name: _map(release_dir / file.path, mutable=file.mutable) for file in ARRAY_FILES}
+    # The dtypes are those of ARRAY_FILES, which the verifier has held the files to.
+    return ReleaseArrays(**mapped)  # type: ignore[arg-type]
+
+
+def load_weights(release_dir: Path) -> dict[str, NDArray[np.float32]]:
+    """Returns the model's weights by name, in memory and read-only: they are small and always hot."""
+    weights: dict[str, NDArray[np.float32]] = {}
+    for name in MODEL_WEIGHTS:
+        array = np.load(release_dir / weight_path(name), allow_pickle=False)
+        array.flags.writeable = False
+        weights[name] = array
+    return weights
+
+
+def prefault(arrays: ReleaseArrays) -> None:
+    """Touches every page, so that the first requests after a swap do not wait for the disk."""
+    for file in ARRAY_FILES:
+        array: NDArray[np.generic] = getattr(arrays, file.name)
+        array.reshape(-1).view(np.uint8)[::_PAGE_BYTES].max(initial=0)
+
+
+def _map(path: Path, *, mutable: bool) -> NDArray[np.generic]:
+    if mutable:
+        array = np.load(path, mmap_mode="c", allow_pickle=False)
+    else:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    # The memmap class runs Python code at every slice; a plain array over the same pages does not.
+    plain: NDArray[np.generic] = array.view(np.ndarray)
+    return plain

@@ -1,0 +1,169 @@
+"""Decides whether a release may be mapped. Reads files, never maps them, and asks usearch nothing until the end.
+
+A corrupt usearch file loads without complaint and kills the process at a search, and a short .npy file kills it
+at the first touch of a missing page; so every byte is hashed first, and then what the bytes mean is checked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from server.errors import ReleaseRefused
+from server.features.declarations import VECTOR_DIMS, schema_hash
+from server.releases.ann_index import read_ann_header
+from server.releases.check_contents import check_contents
+from server.releases.durable_files import hash_file
+from server.releases.format import (
+    ANN_INDEX_PATH,
+    FORMAT_VERSION,
+    MANIFEST_NAME,
+    MODEL_CONFIG_PATH,
+    POPULARITY_LISTS_PATH,
+    TEXT_ENCODER_CONFIG_PATH,
+    VOCABULARIES_PATH,
+)
+from server.releases.layout import find_shape_errors, is_plain_path, known_array_paths
+from server.releases.manifest import MANIFEST_BYTES_MAX, Manifest, manifest_from_bytes
+from server.releases.model_config import ModelConfig, model_config_from_json
+from server.releases.writer import BINARY_PATHS, JSON_PATHS
+
+_NPY_HEADER_BYTES_MAX = 10_000
+
+
+def read_manifest(release_dir: Path) -> Manifest:
+    """Returns the manifest of a directory. Raises ReleaseRefused when there is none or it is not whole."""
+    path = release_dir / MANIFEST_NAME
+    try:
+        if path.stat().st_size > MANIFEST_BYTES_MAX:
+            raise refused(MANIFEST_NAME, "is too large", "RELEASE_CORRUPT")
+        content = path.read_bytes()
+    except OSError as error:
+        raise refused(MANIFEST_NAME, f"cannot be read: {error.strerror}", "RELEASE_CORRUPT") from error
+    return manifest_from_bytes(content)
+
+
+def verify_release(release_dir: Path) -> Manifest:
+    """Returns the manifest of a release that is whole, consistent and fit for this server.
+
+    Raises ReleaseRefused, whose message and metadata name the file. Reasons: RELEASE_CORRUPT (a byte, a size or
+    a value), RELEASE_FORMAT (another format version), RELEASE_SCHEMA (other features or model inputs),
+    RELEASE_SHAPE (dtypes, dimensions and lengths that do not agree).
+    """
+    manifest = read_manifest(release_dir)
+    if manifest.format_version != FORMAT_VERSION:
+        what = f"has format version {manifest.format_version}; this server reads {FORMAT_VERSION}"
+        raise refused(MANIFEST_NAME, what, "RELEASE_FORMAT")
+    if manifest.schema_hash != schema_hash():
+        what = "was built from other feature declarations than this server's"
+        raise refused(MANIFEST_NAME, what, "RELEASE_SCHEMA")
+    if manifest.version != release_dir.resolve().name:
+        raise refused(MANIFEST_NAME, f"belongs to release {manifest.version!r}", "RELEASE_CORRUPT")
+    _check_files(release_dir, manifest)
+    _check_shapes(release_dir, manifest)
+    config = read_model_config(release_dir)
+    if config.image_dims != manifest.image_dims:
+        raise refused(MODEL_CONFIG_PATH, "has other image_dims than the manifest", "RELEASE_SHAPE")
+    check_contents(
+        release_dir,
+        manifest,
+        lists=read_json(release_dir, POPULARITY_LISTS_PATH),
+        vocabularies=read_json(release_dir, VOCABULARIES_PATH),
+    )
+    _check_text_encoder(release_dir)
+    _check_index(release_dir, manifest, config)
+    return manifest
+
+
+def read_model_config(release_dir: Path) -> ModelConfig:
+    """Returns model.json's content. Raises ReleaseRefused when it does not fit this server."""
+    return model_config_from_json(read_json(release_dir, MODEL_CONFIG_PATH))
+
+
+def read_json(release_dir: Path, path: str) -> object:
+    """Returns a JSON file's value. Raises ReleaseRefused when it is not JSON."""
+    try:
+        value: object = orjson.loads((release_dir / path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise refused(path, f"is not JSON: {error}", "RELEASE_CORRUPT") from error
+    return value
+
+
+def refused(path: str, what: str, reason: str) -> ReleaseRefused:
+    """Returns the error that names a file and what is wrong with it."""
+    return ReleaseRefused(f"{path} {what}", reason=reason, metadata={"file": path})
+
+
+def _check_files(release_dir: Path, manifest: Manifest) -> None:
+    wanted = known_array_paths() | set(JSON_PATHS) | set(BINARY_PATHS)
+    for path in sorted(wanted - set(manifest.files)):
+        raise refused(path, "is missing from the manifest", "RELEASE_CORRUPT")
+    for path, entry in sorted(manifest.files.items()):
+        if not is_plain_path(path):
+            raise refused(path, "is not a path inside the release", "RELEASE_CORRUPT")
+        try:
+            size = (release_dir / path).stat().st_size
+            if size != entry.size:
+                what = f"has {size} bytes; the manifest says {entry.size}"
+                raise refused(path, what, "RELEASE_CORRUPT")
+            if hash_file(release_dir / path) != entry:
+                raise refused(path, "does not match its SHA-256", "RELEASE_CORRUPT")
+        except OSError as error:
+            raise refused(path, f"cannot be read: {error.strerror}", "RELEASE_CORRUPT") from error
+
+
+def _check_shapes(release_dir: Path, manifest: Manifest) -> None:
+    if not 0 <= manifest.item_count <= manifest.capacity < 2**31:
+        raise refused(MANIFEST_NAME, "has an impossible item count or capacity", "RELEASE_SHAPE")
+    found = {path: _read_header(release_dir, path) for path in known_array_paths()}
+    errors = find_shape_errors(
+        found,
+        item_count=manifest.item_count,
+        capacity=manifest.capacity,
+        image_dims=manifest.image_dims,
+    )
+    for path, what in errors:
+        raise refused(path, what, "RELEASE_SHAPE")
+
+
+def _read_header(release_dir: Path, path: str) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
+    """Returns an array's dtype and shape from its header; holds the file's length to them."""
+    with (release_dir / path).open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"npy version {version}")
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file, _NPY_HEADER_BYTES_MAX)
+        except (ValueError, EOFError) as error:
+            raise refused(path, f"is not a NumPy array: {error}", "RELEASE_CORRUPT") from error
+        content_bytes = (release_dir / path).stat().st_size - file.tell()
+    if fortran_order and len(shape) > 1:
+        raise refused(path, "is not in row-major order", "RELEASE_SHAPE")
+    if content_bytes != int(np.prod(shape, dtype=np.int64)) * dtype.itemsize:
+        raise refused(path, "is not as long as its header says", "RELEASE_CORRUPT")
+    return dtype, shape
+
+
+def _check_text_encoder(release_dir: Path) -> None:
+    config = read_json(release_dir, TEXT_ENCODER_CONFIG_PATH)
+    if not isinstance(config, dict):
+        raise refused(TEXT_ENCODER_CONFIG_PATH, "is not an object", "RELEASE_CORRUPT")
+    _, shape = _read_header(release_dir, "text_encoder/idf.npy")
+    if config.get("buckets") != shape[0]:
+        raise refused(TEXT_ENCODER_CONFIG_PATH, "has other buckets than idf.npy", "RELEASE_SHAPE")
+
+
+def _check_index(release_dir: Path, manifest: Manifest, config: ModelConfig) -> None:
+    """Reads the index's own header, which is safe only now that its bytes are known to be the publisher's."""
+    header = read_ann_header(release_dir / ANN_INDEX_PATH)
+    if header is None:
+        raise refused(ANN_INDEX_PATH, "is not a usearch index", "RELEASE_CORRUPT")
+    if header.dims != VECTOR_DIMS:
+        raise refused(ANN_INDEX_PATH, f"has {header.dims} dimensions, not {VECTOR_DIMS}", "RELEASE_SHAPE")
+    if header.metric != config.ann_metric:
+        what = f"has the metric {header.metric}, model.json says {config.ann_metric}"
+        raise refused(ANN_INDEX_PATH, what, "RELEASE_SHAPE")
+    if header.entries > manifest.item_count or header.deleted:
+        raise refused(ANN_INDEX_PATH, "holds more entries than there are items", "RELEASE_SHAPE")
