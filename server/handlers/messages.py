@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from server.features.event_types import DeviceType, EventType, PageType
+from server.pipeline.degradation import DegradedReason as DegradedReason
 
 NUM_ITEMS_DEFAULT = 20
 NUM_ITEMS_MAX = 200
@@ -28,18 +29,6 @@ class ServedBy(IntEnum):
     LOCAL_MODEL = 2
     RETRIEVAL_SCORES = 3
     POPULARITY = 4
-
-
-class DegradedReason(IntEnum):
-    """Why an answer is less than the best that the server can give."""
-
-    FEATURES_STALE = 1
-    FEATURES_MISSING = 2
-    SOURCE_FAILED = 3
-    SCORER_UNAVAILABLE = 4
-    DEADLINE = 5
-    OVERLOAD = 6
-    INTERNAL = 7
 
 
 class SourceKind(IntEnum):

@@ -1,0 +1,108 @@
+"""The user's events as rows of this release, with what each item weighs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.features.declarations import HISTORY_EVENTS_MAX
+from server.features.event_types import EVENT_WEIGHTS, EventType
+from server.features.user_record import UserRecord
+from server.pipeline.stages import QueryHydrator
+from server.query import NO_ROWS, Floats, History, RecommendQuery, Rows, SessionColumns
+
+SECONDS_PER_DAY = 86_400.0
+
+Keys = NDArray[np.uint64]
+_NO_KEYS: Keys = np.empty(0, np.uint64)
+
+
+def event_weight_table() -> Floats:
+    """Returns the weight of each event type by its number, float32[16]; 0 for types that say nothing of taste."""
+    table = np.zeros(16, np.float32)
+    for event_type, weight in EVENT_WEIGHTS.items():
+        table[event_type] = weight
+    return table
+
+
+_WEIGHTS = event_weight_table()
+
+
+class HistoryHydrator(QueryHydrator[RecommendQuery, History]):
+    """Merges the record's events, the request's own and its context items into one history.
+
+    half_life_days: the age at which an event weighs half.
+    """
+
+    produces = "history"
+
+    def __init__(self, half_life_days: float) -> None:
+        self._decay_per_s = 1.0 / (half_life_days * SECONDS_PER_DAY)
+
+    def hydrate(self, query: RecommendQuery) -> History:
+        """Returns the history of at most HISTORY_EVENTS_MAX events."""
+        keys, times_s, types = self._own_events(query)
+        returning = len(keys) > 0
+        rows = query.release.rows_of_keys(keys) if returning else NO_ROWS
+        if len(query.context_rows):
+            # Looking at an item is an event that no one has written yet: it counts as the newest.
+            shown = len(query.context_rows)
+            rows = np.concatenate((rows, query.context_rows))
+            times_s = np.concatenate((times_s, np.full(shown, query.now_s)))
+            types = np.concatenate((types, np.full(shown, query.context_event_type, np.uint8)))
+        latest = slice(-HISTORY_EVENTS_MAX, None)
+        rows, times_s, types = rows[latest], times_s[latest], types[latest]
+        item_rows, item_weights = self._weigh(query, rows, times_s, types)
+        return History(
+            rows,
+            times_s,
+            types,
+            item_rows,
+            item_weights,
+            _sorted_rows(query, _keys_of(query.record, query.session, "bought", EventType.PURCHASE)),
+            _sorted_rows(query, _keys_of(query.record, query.session, "hidden", EventType.HIDE)),
+            returning,
+        )
+
+    @staticmethod
+    def _own_events(query: RecommendQuery) -> tuple[Keys, NDArray[np.int64], NDArray[np.uint8]]:
+        """Returns keys, times and types of the history events, oldest first, none later than now."""
+        session, record = query.session, query.record
+        taste = _WEIGHTS[session.types] > 0
+        keys, times_s, types = session.item_keys[taste], session.times_s[taste], session.types[taste]
+        if not query.own_history:
+            return _NO_KEYS, np.empty(0, np.int64), np.empty(0, np.uint8)
+        if record is not None and len(record.events):
+            events = record.events
+            keys = np.concatenate((events["item_key"], keys))
+            times_s = np.concatenate((events["time_s"], times_s))
+            types = np.concatenate((events["event_type"], types))
+        times_s = np.minimum(times_s, query.now_s)
+        if len(session.types):
+            order = np.argsort(times_s, kind="stable")
+            keys, times_s, types = keys[order], times_s[order], types[order]
+        return np.ascontiguousarray(keys), times_s, np.ascontiguousarray(types)
+
+    def _weigh(
+        self, query: RecommendQuery, rows: Rows, times_s: NDArray[np.int64], types: NDArray[np.uint8]
+    ) -> tuple[Rows, Floats]:
+        """Returns the known items and the sum of their events' weights, halved for each half-life of age."""
+        known = rows >= 0
+        age_s = (query.now_s - times_s[known]).astype(np.float32)
+        weights = _WEIGHTS[types[known]] * np.exp2(age_s * np.float32(-self._decay_per_s))
+        item_rows, item = np.unique(rows[known], return_inverse=True)
+        return item_rows, np.bincount(item, weights, len(item_rows)).astype(np.float32)
+
+
+def _keys_of(record: UserRecord | None, session: SessionColumns, field: str, event_type: EventType) -> Keys:
+    """Returns the record's keys of a kind and those of the session's events of the type."""
+    now = session.item_keys[session.types == event_type] if len(session.types) else _NO_KEYS
+    stored: Keys = _NO_KEYS if record is None else getattr(record, field)
+    return np.concatenate((stored, now)) if len(now) else stored
+
+
+def _sorted_rows(query: RecommendQuery, keys: Keys) -> Rows:
+    if not len(keys):
+        return NO_ROWS
+    rows = np.unique(query.release.rows_of_keys(keys))
+    return rows[np.searchsorted(rows, 0) :]

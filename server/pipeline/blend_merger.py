@@ -1,0 +1,48 @@
+"""Merges the sources' lists by quota, and blends their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ext import blend_candidates
+from server.pipeline.candidate_batch import CandidateBatch
+from server.pipeline.query import Query, Retrieved
+from server.pipeline.scratch import thread_scratch
+from server.pipeline.stages import Merger
+
+
+class BlendMerger(Merger[Query]):
+    """Takes each source's first `quota` new rows, then what is left over, and blends the normalised scores.
+
+    weights, quotas: one a source, in the pipeline's order. limit: candidates at most. fill: whether what is left
+    over fills the batch up to the limit; where it does not, a source with quota 0 only adds to others' scores.
+    """
+
+    def __init__(
+        self, weights: Sequence[float], quotas: Sequence[int], limit: int, *, fill: bool = True
+    ) -> None:
+        self._weights = np.array(weights, np.float32)
+        self._quotas = np.array(quotas, np.int32)
+        self._limit = limit
+        self._fill = fill
+
+    def merge(self, query: Query, lists: Sequence[Retrieved]) -> CandidateBatch:
+        """Returns the candidates by blended score, then by row."""
+        lengths = [len(found.rows) for found in lists]
+        offsets = np.zeros(len(lists) + 1, np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        limit = self._limit
+        if not self._fill:
+            limit = min(limit, int(np.minimum(lengths, self._quotas).sum()))
+        rows, blend, nominated, source_scores = blend_candidates(
+            np.concatenate([found.rows for found in lists]),
+            np.concatenate([found.scores for found in lists]),
+            offsets,
+            self._weights,
+            self._quotas,
+            limit,
+            thread_scratch(query.capacity).positions,
+        )
+        return CandidateBatch(rows, blend, nominated, source_scores)

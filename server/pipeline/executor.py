@@ -1,0 +1,174 @@
+"""Runs the parts of a pipeline in their fixed order.
+
+hydrators > sources > merge > filters (> backfill) > features > scorers > shortlist > re-rankers > selection
+
+What follows the reply is side_effect_runner.py's. Products list parts; the order is not theirs to change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ext import keep_not_in, top_k
+from server.errors import ContractBroken
+from server.pipeline.candidate_batch import CandidateBatch
+from server.pipeline.degradation import DegradedReason, StageFailed
+from server.pipeline.query import NOTHING_RETRIEVED, Query
+from server.pipeline.stages import (
+    FeatureAssembler,
+    Filter,
+    Merger,
+    QueryHydrator,
+    Reranker,
+    Scorer,
+    Selector,
+    Source,
+)
+
+QueryT = TypeVar("QueryT", bound=Query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineParts(Generic[QueryT]):
+    """The parts of one pipeline, each kind in the order in which it runs.
+
+    backfill: asked only when fewer candidates than wanted pass the filters; its rows pass them too, count as
+    nominated by the source number after the last, and are cut to backfill_max.
+    fallback: numbers of the sources that can answer alone, from what this process holds.
+    scorers: a ladder; the first that answers ends it. shortlist: chooses what the re-rankers see.
+    """
+
+    hydrators: tuple[QueryHydrator[QueryT, object], ...]
+    sources: tuple[Source[QueryT], ...]
+    merger: Merger[QueryT]
+    filters: tuple[Filter[QueryT], ...] = ()
+    backfill: Source[QueryT] | None = None
+    backfill_max: int = 500
+    fallback: frozenset[int] = frozenset()
+    features: FeatureAssembler[QueryT] | None = None
+    scorers: tuple[Scorer[QueryT], ...] = ()
+    shortlist: Selector[QueryT] | None = None
+    rerankers: tuple[Reranker[QueryT], ...] = ()
+    selector: Selector[QueryT] | None = None
+
+    def __post_init__(self) -> None:
+        fields = [hydrator.produces for hydrator in self.hydrators]
+        if "" in fields or len(set(fields)) != len(fields):
+            raise ContractBroken(f"each hydrator owns one field of the query: {fields}")
+        for stage in (self.merger, *self.filters):
+            if not stage.policy.essential:
+                raise ContractBroken(f"{stage.name}: a {stage.kind} may not fail open")
+
+
+class Pipeline(Generic[QueryT]):
+    """Executes one list of parts. Holds no state of a request, so threads share it."""
+
+    def __init__(self, parts: PipelineParts[QueryT]) -> None:
+        self.parts = parts
+
+    def run(self, query: QueryT) -> CandidateBatch:
+        """Returns the chosen candidates in the order of the reply.
+
+        Raises StageFailed where an essential stage failed or there was no time to begin, ContractBroken where
+        a stage breaks its contract.
+        """
+        batch = self._score(query, self.retrieve(query))
+        query.budget.begin_group(query.budget.values.rerank_ms)
+        return self._select(query, batch)
+
+    def retrieve(self, query: QueryT) -> CandidateBatch:
+        """Returns the candidates that may be shown, in blended order: what the ranker is given. Raises as run()."""
+        budget = query.budget
+        if budget.is_used_up():
+            raise StageFailed(type(self).__name__, DegradedReason.DEADLINE)
+        budget.begin_group(budget.values.user_record_ms)
+        for hydrator in self.parts.hydrators:
+            hydrator.run(query)
+        budget.begin_group(budget.values.retrieval_ms)
+        query.retrieved = [source.run(query) for source in self.parts.sources]
+        return self._merge(query)
+
+    def run_fallback(self, query: QueryT) -> CandidateBatch:
+        """Returns the best of the fallback's sources, after the filters, by their own scores.
+
+        For when run() raised StageFailed: takes no heed of time, which is the reserve's, and asks no store and no
+        model. Filters work with what had been hydrated by then. Raises StageFailed where that fails too.
+        """
+        query.budget.lift()
+        query.scored_by = ""
+        for hydrator in self.parts.hydrators:
+            if hydrator.policy.essential and getattr(query, hydrator.produces) is None:
+                hydrator.run(query)
+        query.retrieved = [
+            source.run(query) if number in self.parts.fallback else NOTHING_RETRIEVED
+            for number, source in enumerate(self.parts.sources)
+        ]
+        batch = self._merge(query)
+        batch = batch.with_score(scores_of_blend(batch.blend))
+        return batch.take(top_k(batch.score, query.num_items))
+
+    def _merge(self, query: QueryT) -> CandidateBatch:
+        batch = self._filter(query, self.parts.merger.run(query, query.retrieved))
+        if len(batch) < query.num_items and self.parts.backfill is not None:
+            batch = self._backfill(query, batch, self.parts.backfill)
+        return batch
+
+    def _filter(self, query: QueryT, batch: CandidateBatch) -> CandidateBatch:
+        """Returns the candidates that every filter keeps. All filters see the whole batch; it is cut once."""
+        kept = np.ones(len(batch), np.bool_)
+        for stage in self.parts.filters:
+            stage.run(query, batch, kept)
+        return batch if kept.all() else batch.keep(kept)
+
+    def _backfill(self, query: QueryT, batch: CandidateBatch, backfill: Source[QueryT]) -> CandidateBatch:
+        """Appends what the backfill proposes, in its order and below everything that is there."""
+        found = backfill.run(query)
+        rows = found.rows[keep_not_in(found.rows, np.sort(batch.rows))]
+        sources = len(self.parts.sources)
+        added = CandidateBatch(
+            rows,
+            np.zeros(len(rows), np.float32),
+            np.full(len(rows), 1 << sources, np.uint32),
+            np.zeros((len(rows), sources), np.float32),
+        )
+        added = self._filter(query, added)
+        if not len(added):
+            return batch
+        added = added.take(np.arange(min(len(added), self.parts.backfill_max)))
+        floor = batch.blend.min() if len(batch) else np.float32(1)
+        added.blend[:] = floor - np.arange(1, len(added) + 1, dtype=np.float32) / len(added)
+        return batch.join(added)
+
+    def _score(self, query: QueryT, batch: CandidateBatch) -> CandidateBatch:
+        query.budget.begin_group(query.budget.values.scoring_ms)
+        if self.parts.features is not None:
+            batch = self.parts.features.run(query, batch)
+        for scorer in self.parts.scorers:
+            batch = scorer.run(query, batch)
+            if query.scored_by:
+                return batch
+        return batch.with_score(scores_of_blend(batch.blend))
+
+    def _select(self, query: QueryT, batch: CandidateBatch) -> CandidateBatch:
+        best = None if self.parts.shortlist is None else self.parts.shortlist.run(query, batch)
+        if best is None:
+            best = batch.take(top_k(batch.score, query.num_items))
+        for reranker in self.parts.rerankers:
+            best = reranker.run(query, best)
+        chosen = None if self.parts.selector is None else self.parts.selector.run(query, best)
+        if chosen is None:
+            chosen = best.take(top_k(best.priority, query.num_items))
+        return chosen
+
+
+def scores_of_blend(blend: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the blend as scores: the lowest 0, the largest 1; all 1 where they are equal."""
+    if not len(blend):
+        return blend
+    low = blend.min()
+    span = blend.max() - low
+    return (blend - low) / span if span > 0 else np.ones_like(blend)

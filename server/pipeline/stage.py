@@ -1,0 +1,114 @@
+"""What all stages share: a name, a policy, and the wrapper that times, checks and contains an author's hook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.errors import ContractBroken
+from server.pipeline.degradation import ESSENTIAL, DegradedReason, FailurePolicy, StageFailed
+from server.pipeline.query import Query, StageRecord
+from server.pipeline.scratch import discard_thread_scratch
+
+QueryT = TypeVar("QueryT", bound=Query, contravariant=True)
+_ValueT = TypeVar("_ValueT")
+
+
+class Stage(Generic[QueryT]):
+    """One part of the pipeline. Stateless but for what its constructor was given, so that threads may share it.
+
+    An author derives from one of the kinds in stages.py and writes its hook. `run()` is the framework's: it is
+    final, and a class that replaces it does not come into being (TypeError).
+
+    name: the class's name; logs, spans and reports use it. kind: the stage kind's name.
+    """
+
+    kind: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    policy: FailurePolicy = ESSENTIAL
+
+    def __init_subclass__(cls, *, kind: str | None = None) -> None:
+        super().__init_subclass__()
+        cls.name = cls.__name__
+        if kind is not None:
+            cls.kind = kind
+        elif not cls.kind:
+            raise TypeError(f"{cls.__name__}: derive from one of the stage kinds in server.pipeline.stages")
+        if not getattr(getattr(cls, "run", None), "__final__", False):
+            raise TypeError(f"{cls.__name__}: run() is final; write the hook of its kind ({cls.kind})")
+
+    def enabled(self, query: QueryT) -> bool:
+        """Returns whether the stage takes part in this request. Must be cheap and may not fail."""
+        return True
+
+    def _call(
+        self, query: QueryT, candidates_in: int, hook: Callable[[], _ValueT], check: Callable[[_ValueT], int]
+    ) -> _ValueT | None:
+        """Returns the hook's value, or None where the stage was late or failed open.
+
+        check: raises ContractBroken or UnusableValue for a value that may not be used; else returns how many
+        candidates the value stands for. Raises StageFailed where the stage is essential.
+        """
+        clock = query.budget.clock
+        started_s = clock()
+        reason = self.policy.fail_open
+        if reason is not None and started_s >= query.budget.group_ends_s:
+            query.degrade(DegradedReason.DEADLINE)
+            self._record(query, started_s, candidates_in, candidates_in, late=True)
+            return None
+        try:
+            value = hook()
+            candidates_out = check(value)
+        except ContractBroken:
+            discard_thread_scratch()
+            raise
+        except Exception as error:
+            discard_thread_scratch()
+            self._record(query, started_s, candidates_in, candidates_in, error)
+            if reason is None:
+                raise StageFailed(self.name, DegradedReason.INTERNAL) from error
+            query.degrade(reason)
+            return None
+        self._record(query, started_s, candidates_in, candidates_out)
+        return value
+
+    def _record(
+        self,
+        query: QueryT,
+        started_s: float,
+        candidates_in: int,
+        candidates_out: int,
+        error: Exception | None = None,
+        late: bool = False,
+    ) -> None:
+        query.records.append(
+            StageRecord(
+                self.name,
+                self.kind,
+                started_s,
+                query.budget.clock(),
+                candidates_in,
+                candidates_out,
+                error,
+                late,
+            )
+        )
+
+    def _check_array(
+        self, array: NDArray[np.generic], what: str, dtype: type[np.generic], shape: tuple[int, ...]
+    ) -> None:
+        """Raises ContractBroken unless the array has the dtype and the shape; -1 in the shape is any length."""
+        fits = (
+            isinstance(array, np.ndarray)
+            and array.dtype == dtype
+            and array.ndim == len(shape)
+            and all(want in (-1, have) for want, have in zip(shape, array.shape, strict=True))
+        )
+        if not fits:
+            have = (
+                f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+            )
+            raise ContractBroken(f"{self.name}: {what} must be {dtype.__name__}{list(shape)}, not {have}")
