@@ -1,0 +1,66 @@
+"""The kernels of the hot path.
+
+Each kernel stands in a Cython module of its own and has a NumPy twin in `ext.reference` that specifies it. The
+environment variable SHORTLIST_KERNELS chooses which of the two everyone gets: ``compiled`` (the default) or ``numpy``.
+There is no silent fallback: without the compiled modules an import fails and says what to do.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ext.history_summary import HistorySummary
+
+KERNELS = os.environ.get("SHORTLIST_KERNELS", "compiled")
+
+if KERNELS == "numpy":
+    from ext.reference import (
+        accumulate_neighbours,
+        assemble_cross_features,
+        blend_candidates,
+        exact_search,
+        keep_codes,
+        keep_flags,
+        keep_not_expired,
+        keep_not_in,
+        mmr_select,
+        score_candidates,
+        summarize_history,
+        top_k,
+        tower_forward,
+    )
+elif KERNELS == "compiled":
+    try:
+        from ext.blend import blend_candidates
+        from ext.cross_features import assemble_cross_features
+        from ext.history import summarize_history
+        from ext.masks import keep_codes, keep_flags, keep_not_expired, keep_not_in
+        from ext.mmr import mmr_select
+        from ext.neighbours import accumulate_neighbours
+        from ext.scoring import exact_search, score_candidates
+        from ext.topk import top_k
+        from ext.towers import tower_forward
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"the kernels are not compiled ({error}); run `make build`, or set SHORTLIST_KERNELS=numpy to use their slow twins"
+        ) from error
+else:
+    raise ImportError(f"SHORTLIST_KERNELS must be 'compiled' or 'numpy', not {KERNELS!r}")
+
+__all__ = [
+    "KERNELS",
+    "HistorySummary",
+    "accumulate_neighbours",
+    "assemble_cross_features",
+    "blend_candidates",
+    "exact_search",
+    "keep_codes",
+    "keep_flags",
+    "keep_not_expired",
+    "keep_not_in",
+    "mmr_select",
+    "score_candidates",
+    "summarize_history",
+    "top_k",
+    "tower_forward",
+]

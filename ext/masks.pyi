@@ -1,0 +1,13 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def keep_flags(
+    rows: NDArray[np.int32], flags: NDArray[np.uint8], required: int, forbidden: int
+) -> NDArray[np.bool_]: ...
+def keep_not_in(rows: NDArray[np.int32], excluded_sorted: NDArray[np.int32]) -> NDArray[np.bool_]: ...
+def keep_codes(
+    rows: NDArray[np.int32], codes: NDArray[np.int32], allowed_sorted: NDArray[np.int32]
+) -> NDArray[np.bool_]: ...
+def keep_not_expired(
+    rows: NDArray[np.int32], expire_time_s: NDArray[np.int64], now_s: int
+) -> NDArray[np.bool_]: ...

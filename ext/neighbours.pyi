@@ -1,0 +1,13 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def accumulate_neighbours(
+    history_rows: NDArray[np.int32],
+    history_weights: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    scratch_scores: NDArray[np.float32],
+    scratch_because: NDArray[np.int32],
+    k: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]: ...

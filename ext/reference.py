@@ -1,0 +1,320 @@
+"""The NumPy twin of every kernel: short, obviously right, and the specification that the kernels are held to.
+
+Common rules. Rows are int32, -1 is an unknown item. Lists come out best first: score descending, then row
+ascending; NaN is never selected. Scratch arrays are the caller's, one set a thread, and are left as found.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ext.history_summary import HistorySummary
+
+Rows = NDArray[np.int32]
+Floats = NDArray[np.float32]
+Longs = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+VIEW, PURCHASE = 2, 5
+DAY_S = 86_400
+SESSION_GAP_S = 1_800
+POOLED_EVENTS_MAX = 50
+PREFERENCES = 3
+
+
+def top_k(scores: Floats, k: int) -> Rows:
+    """Returns the positions of the k largest scores, best first, ties by position; NaN is left out."""
+    if k < 0:
+        raise ValueError("k must not be negative")
+    order = np.argsort(-scores, kind="stable")
+    return order[~np.isnan(scores[order])][:k].astype(np.int32)
+
+
+def accumulate_neighbours(
+    history_rows: Rows,
+    history_weights: Floats,
+    offsets: Longs,
+    rows: Rows,
+    weights: Floats,
+    scratch_scores: Floats,
+    scratch_because: Rows,
+    k: int,
+) -> tuple[Rows, Floats, Rows]:
+    """Returns the k best neighbours of a history: rows, scores, and the index of the history entry that gave most.
+
+    score(c) = sum over h of history_weights[h] * weight(h -> c). History rows outside the table are skipped.
+    scratch_scores: float32[N], zeros in and out. scratch_because: int32[N], of no meaning in or out.
+    """
+    total: dict[int, np.float32] = {}
+    largest: dict[int, tuple[np.float32, int]] = {}
+    for index, (row, weight) in enumerate(zip(history_rows.tolist(), history_weights, strict=True)):
+        if not 0 <= row < len(offsets) - 1:
+            continue
+        for entry in range(int(offsets[row]), int(offsets[row + 1])):
+            candidate, gain = int(rows[entry]), np.float32(weight * weights[entry])
+            total[candidate] = np.float32(total.get(candidate, np.float32(0)) + gain)
+            if candidate not in largest or gain > largest[candidate][0]:
+                largest[candidate] = (gain, index)
+    found = np.array(sorted(total), np.int32)
+    scores = np.array([total[row] for row in found.tolist()], np.float32)
+    best = top_k(scores, k)
+    because = np.array([largest[row][1] for row in found[best].tolist()], np.int32)
+    return found[best], scores[best], because
+
+
+def blend_candidates(
+    rows: Rows,
+    scores: Floats,
+    offsets: Rows,
+    weights: Floats,
+    quotas: Rows,
+    limit: int,
+    scratch_position: Rows,
+) -> tuple[Rows, Floats, NDArray[np.uint32], Floats]:
+    """Merges the sources' lists into at most `limit` candidates, each row once.
+
+    Source s's list, best first, is [offsets[s], offsets[s + 1]). Each source in turn has its first quotas[s] rows
+    accepted that no source before it had; then the rest of the lists fills up, source by source. A source's score is
+    normalised to (score - lowest) / (largest - lowest) of its whole list, 1 where they are equal, and 0 where it did
+    not nominate the row; the blend is the weighted sum.
+
+    Returns rows int32[m], blend float32[m], nominated uint32[m] (bit s: source s has it), source_scores
+    float32[m, S]; ordered by blend descending, then row. scratch_position: int32[N], -1 in and out.
+    """
+    lists = [slice(int(offsets[s]), int(offsets[s + 1])) for s in range(len(weights))]
+    accepted: dict[int, None] = {}
+    for part, quota in zip(lists, quotas.tolist(), strict=True):
+        fresh = [row for row in dict.fromkeys(rows[part].tolist()) if row not in accepted]
+        accepted.update(dict.fromkeys(fresh[: max(0, min(quota, limit - len(accepted)))]))
+    for part in lists:
+        fresh = [row for row in dict.fromkeys(rows[part].tolist()) if row not in accepted]
+        accepted.update(dict.fromkeys(fresh[: max(0, limit - len(accepted))]))
+    chosen = np.array(sorted(accepted), np.int32)
+    nominated = np.zeros(len(chosen), np.uint32)
+    source_scores = np.zeros((len(chosen), len(lists)), np.float32)
+    for s, part in enumerate(lists):
+        listed = {row: place for place, row in reversed(list(enumerate(rows[part].tolist())))}
+        normalised = _normalise(scores[part])
+        for at, row in enumerate(chosen.tolist()):
+            if row in listed:
+                nominated[at] |= np.uint32(1 << s)
+                source_scores[at, s] = normalised[listed[row]]
+    blend = np.zeros(len(chosen), np.float32)
+    for s in range(len(lists)):
+        blend += weights[s] * source_scores[:, s]
+    order = np.argsort(-blend, kind="stable")
+    return chosen[order], blend[order], nominated[order], source_scores[order]
+
+
+def _normalise(scores: Floats) -> Floats:
+    if not len(scores):
+        return scores
+    low, high = scores.min(), scores.max()
+    return np.asarray((scores - low) / (high - low), np.float32) if high > low else np.ones_like(scores)
+
+
+def keep_flags(rows: Rows, flags: NDArray[np.uint8], required: int, forbidden: int) -> Mask:
+    """Returns which rows have all required flag bits and no forbidden one, bool[n]."""
+    found = flags[rows]
+    return np.asarray(((found & required) == required) & ((found & forbidden) == 0), np.bool_)
+
+
+def keep_not_in(rows: Rows, excluded_sorted: Rows) -> Mask:
+    """Returns which rows are not in an ascending list, bool[n]."""
+    return ~np.isin(rows, excluded_sorted)
+
+
+def keep_codes(rows: Rows, codes: Rows, allowed_sorted: Rows) -> Mask:
+    """Returns which rows have one of the allowed codes (ascending), bool[n]."""
+    return np.isin(codes[rows], allowed_sorted)
+
+
+def keep_not_expired(rows: Rows, expire_time_s: Longs, now_s: int) -> Mask:
+    """Returns which rows never expire (0) or expire after now_s, bool[n]."""
+    found = expire_time_s[rows]
+    return np.asarray((found == 0) | (found > now_s), np.bool_)
+
+
+def summarize_history(
+    rows: Rows,
+    times_s: Longs,
+    types: NDArray[np.uint8],
+    now_s: int,
+    event_weights: Floats,
+    category: Rows,
+    brand: Rows,
+    price: Floats,
+    title_embeddings: Floats,
+    history_embeddings: Floats,
+) -> HistorySummary:
+    """Returns the user features of a history, oldest event first, as of now_s (events before it count).
+
+    rows: int32[h], -1 where the release does not know the item: such an event counts for the counters only.
+    event_weights: float32[16] by event type. The columns have N rows.
+    """
+    past = times_s < now_s
+    rows, times_s, types = rows[past], times_s[past], types[past]
+    known = rows >= 0
+    at, kinds = rows[known], types[known]
+    weights = event_weights[kinds]
+    prices = np.sort(price[at][price[at] >= 0])
+    pooled = at[-POOLED_EVENTS_MAX:]
+    bought = brand[at[kinds == PURCHASE]]
+    return HistorySummary(
+        counters=_counters(times_s, types, now_s),
+        preferred_categories=_preferences(category[at], weights),
+        price_range=np.array([_quantile(prices, 0.1), _quantile(prices, 0.9)], np.float32),
+        preferred_brands=_preferences(brand[at], weights),
+        user_embedding=_mean(title_embeddings, pooled),
+        history_vector=_mean(history_embeddings, pooled),
+        viewed_categories=np.unique(category[at][category[at] >= 0]),
+        bought_brands=np.unique(bought[bought >= 0]),
+    )
+
+
+def _counters(times_s: Longs, types: NDArray[np.uint8], now_s: int) -> Floats:
+    if not len(times_s):
+        return np.array([0, 0, 0, -1], np.float32)
+    views = np.count_nonzero((types == VIEW) & (times_s >= now_s - 7 * DAY_S))
+    purchases = np.count_nonzero((types == PURCHASE) & (times_s >= now_s - 30 * DAY_S))
+    sessions = 1 + np.count_nonzero(np.diff(times_s) > SESSION_GAP_S)
+    within = np.diff(times_s)
+    duration = within[within <= SESSION_GAP_S].sum() / sessions
+    absent_days = (now_s - times_s[-1]) / DAY_S
+    return np.array([views, purchases, duration, absent_days], np.float32)
+
+
+def _preferences(codes: Rows, weights: Floats) -> Rows:
+    out = np.full(PREFERENCES, -1, np.int32)
+    valid = codes >= 0
+    names, place = np.unique(codes[valid], return_inverse=True)
+    sums = np.bincount(place, weights[valid].astype(np.float64), len(names))
+    best = np.lexsort((names, -sums))[:PREFERENCES]
+    out[: len(best)] = names[best]
+    return out
+
+
+def _quantile(ascending: Floats, q: float) -> float:
+    return float(np.quantile(ascending.astype(np.float64), q)) if len(ascending) else -1.0
+
+
+def _mean(vectors: Floats, rows: Rows) -> Floats:
+    if not len(rows):
+        return np.zeros(vectors.shape[1], np.float32)
+    return np.asarray(vectors[rows].mean(axis=0, dtype=np.float64), np.float32)
+
+
+def assemble_cross_features(
+    rows: Rows,
+    source_scores: Floats,
+    source_count: Floats,
+    viewed_categories: Rows,
+    bought_brands: Rows,
+    price_low: float,
+    price_high: float,
+    user_embedding: Floats,
+    category: Rows,
+    brand: Rows,
+    price: Floats,
+    title_embeddings: Floats,
+    view_count_7d: Floats,
+    purchase_count_7d: Floats,
+) -> Floats:
+    """Returns the cross features of n candidates, float32[n, 10], columns as declarations.CROSS_FEATURES.
+
+    source_scores: float32[n, 3], collaborative, embedding, popularity. price_low < 0: the user has no range.
+    """
+    out = np.empty((len(rows), 10), np.float32)
+    out[:, 0] = np.isin(category[rows], viewed_categories)
+    out[:, 1] = np.isin(brand[rows], bought_brands)
+    out[:, 2] = _price_in_range(price[rows], price_low, price_high)
+    out[:, 3] = _cosines(title_embeddings[rows], user_embedding)
+    out[:, 4] = np.log1p(view_count_7d[rows])
+    out[:, 5] = purchase_count_7d[rows] / np.maximum(view_count_7d[rows], 1)
+    out[:, 6:9] = source_scores
+    out[:, 9] = source_count
+    return out
+
+
+def _price_in_range(price: Floats, low: float, high: float) -> Floats:
+    if low < 0:
+        return np.full(len(price), 0.5, np.float32)
+    below = np.maximum(0, 1 - (low - price) / max(low, 1e-9))
+    above = np.maximum(0, 1 - (price - high) / max(high, 1e-9))
+    fit = np.where(price < low, below, np.where(price > high, above, 1)).astype(np.float32)
+    return np.where(price < 0, np.float32(0.5), fit)
+
+
+def _cosines(vectors: Floats, user: Floats) -> Floats:
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(user)
+    dots = vectors @ user
+    return np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
+
+
+def tower_forward(
+    x: Floats, w1: Floats, b1: Floats, w2: Floats, b2: Floats, w3: Floats, b3: Floats
+) -> Floats:
+    """Returns Linear-ReLU-Linear-ReLU-Linear of float32[B, W]; weights are [inputs, outputs]."""
+    hidden = np.maximum(x @ w1 + b1, 0)
+    hidden = np.maximum(hidden @ w2 + b2, 0)
+    return np.asarray(hidden @ w3 + b3, np.float32)
+
+
+def exact_search(user_vector: Floats, vectors: Floats, rows: Rows) -> Floats:
+    """Returns the inner products of the given rows of float32[N, V] with the user's vector, float32[n]."""
+    return np.asarray(vectors[rows] @ user_vector, np.float32)
+
+
+def score_candidates(
+    rows: Rows,
+    user_vector: Floats,
+    item_vectors: Floats,
+    cross: Floats,
+    head_w1: Floats,
+    head_b1: Floats,
+    head_w2: Floats,
+    head_b2: Floats,
+    dot_scale: float,
+    score_bias: float,
+) -> Floats:
+    """Returns logistic(dot * dot_scale + relu(cross head_w1 + head_b1) head_w2 + head_b2 + score_bias), float32[n]."""
+    head = np.maximum(cross @ head_w1 + head_b1, 0) @ head_w2 + head_b2[0]
+    logits = (
+        exact_search(user_vector, item_vectors, rows) * np.float32(dot_scale) + head + np.float32(score_bias)
+    )
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))), np.float32)
+
+
+def mmr_select(
+    scores: Floats, category: Rows, brand: Rows, count: int, mmr_weight: float, category_cap: int
+) -> Rows:
+    """Returns up to `count` positions in order of selection by maximal marginal relevance (Carbonell & Goldstein 1998).
+
+    Each step takes the largest score - mmr_weight * mean similarity to the selected; similarity is 1 for the same
+    category, else .5 for the same brand, else 0; code -1 is similar to nothing and never capped. At most category_cap
+    of a category (0 = no cap); when that leaves the list short, the overflow fills it, largest score first.
+    """
+    left = [p for p in range(len(scores)) if not np.isnan(scores[p])]
+    chosen: list[int] = []
+    similar = np.zeros(len(scores), np.float32)
+    taken: dict[int, int] = {}
+    while len(chosen) < count:
+        open_positions = [
+            p
+            for p in left
+            if not category_cap or category[p] < 0 or taken.get(int(category[p]), 0) < category_cap
+        ]
+        if not open_positions:
+            break
+        seen = np.float32(max(len(chosen), 1))
+        value = {p: scores[p] - np.float32(mmr_weight) * (similar[p] / seen) for p in open_positions}
+        best = max(open_positions, key=lambda p: (value[p], -p))
+        chosen.append(best)
+        left.remove(best)
+        taken[int(category[best])] = taken.get(int(category[best]), 0) + 1
+        same_category = (category == category[best]) & (category >= 0)
+        same_brand = (brand == brand[best]) & (brand >= 0) & ~same_category
+        similar += same_category.astype(np.float32) + np.float32(0.5) * same_brand
+    overflow = sorted(left, key=lambda p: (-scores[p], p))
+    return np.array(chosen + overflow[: count - len(chosen)], np.int32)
