@@ -28,7 +28,7 @@ cdef void _add_list(
     Py_ssize_t source, Py_ssize_t sources, const row_t[::1] place,
     float* source_scores, bits_t[::1] nominated, float[::1] blend
 ) noexcept nogil:
-    """Adds one list's normalised scores to the accepted rows. A row's first entry in the list is the one that counts."""
+    """Adds one list's normalised scores to the accepted rows. A row's first entry in the list counts."""
     cdef Py_ssize_t entry, at
     cdef float low, high, score
     if start >= stop:

@@ -79,7 +79,9 @@ cdef void _strongest(const row_t[::1] names, double[::1] sums, Py_ssize_t count,
             sums[best] = -1
 
 
-cdef void _pool(const row_t[::1] rows, Py_ssize_t n, const float[:, ::1] vectors, double[::1] total, float[::1] out) noexcept nogil:
+cdef void _pool(
+    const row_t[::1] rows, Py_ssize_t n, const float[:, ::1] vectors, double[::1] total, float[::1] out
+) noexcept nogil:
     """Writes the mean vector of the last POOLED_EVENTS_MAX known rows."""
     cdef Py_ssize_t i, d, dims = vectors.shape[1], pooled = 0
     for d in range(dims):
@@ -107,7 +109,9 @@ cdef float _quantile(const float[::1] ascending, Py_ssize_t n, double q) noexcep
     return <float>(ascending[below] + (<double>ascending[below + 1] - <double>ascending[below]) * part)
 
 
-cdef Py_ssize_t _sorted_prices(const row_t[::1] rows, Py_ssize_t n, const float[::1] price, float[::1] out) noexcept nogil:
+cdef Py_ssize_t _sorted_prices(
+    const row_t[::1] rows, Py_ssize_t n, const float[::1] price, float[::1] out
+) noexcept nogil:
     cdef Py_ssize_t i, j, count = 0
     cdef float value
     for i in range(n):

@@ -249,7 +249,7 @@ def _price_in_range(price: Floats, low: float, high: float) -> Floats:
 def _cosines(vectors: Floats, user: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(user)
     dots = vectors @ user
-    return np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
+    return np.asarray(np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0), np.float32)
 
 
 def tower_forward(

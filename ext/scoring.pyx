@@ -30,7 +30,9 @@ cdef inline float _head(
     return total
 
 
-def exact_search(const float[::1] user_vector not None, const float[:, ::1] vectors not None, const row_t[::1] rows not None):
+def exact_search(
+    const float[::1] user_vector not None, const float[:, ::1] vectors not None, const row_t[::1] rows not None
+):
     """Returns the inner products of the given rows with the user's vector, float32[n]."""
     cdef Py_ssize_t n = rows.shape[0], dims = user_vector.shape[0], i
     if vectors.shape[1] != dims:

@@ -1,0 +1,199 @@
+"""Properties: a kernel and its twin agree on anything that their contract allows."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ext import reference
+
+blend_candidates = importlib.import_module("ext.blend").blend_candidates
+assemble_cross_features = importlib.import_module("ext.cross_features").assemble_cross_features
+summarize_history = importlib.import_module("ext.history").summarize_history
+masks = importlib.import_module("ext.masks")
+mmr_select = importlib.import_module("ext.mmr").mmr_select
+accumulate_neighbours = importlib.import_module("ext.neighbours").accumulate_neighbours
+scoring = importlib.import_module("ext.scoring")
+top_k = importlib.import_module("ext.topk").top_k
+tower_forward = importlib.import_module("ext.towers").tower_forward
+
+COLUMN_ROWS = 40
+seeds = st.integers(0, 2**32 - 1)
+# Few distinct values make ties; sixteenths add and multiply without rounding, so results can be compared exactly.
+sixteenths = st.integers(-64, 64).map(lambda n: n / 16)
+any_float = st.one_of(sixteenths, st.sampled_from([np.nan, np.inf, -np.inf, 1e-30, 3e38]))
+
+
+def read_only(array):
+    array.setflags(write=False)
+    return array
+
+
+def f32(values):
+    return read_only(np.array(values, np.float32))
+
+
+def same(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+@given(st.lists(any_float, max_size=80), st.integers(0, 90))
+def test_top_k(scores, k):
+    same([top_k(f32(scores), k)], [reference.top_k(f32(scores), k)])
+
+
+@given(seeds, st.integers(0, 30), st.integers(0, 60))
+def test_accumulate_neighbours(seed, history, k):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(0, 6, COLUMN_ROWS)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    rows = np.concatenate([rng.permutation(COLUMN_ROWS)[:n] for n in lengths] or [[]]).astype(np.int32)
+    weights = (rng.integers(0, 17, len(rows)) / 16).astype(np.float32)
+    history_rows = rng.integers(-1, COLUMN_ROWS + 2, history).astype(np.int32)
+    history_weights = (rng.integers(0, 17, history) / 16).astype(np.float32)
+    inputs = [read_only(a) for a in (history_rows, history_weights, offsets, rows, weights)]
+    scratch = (
+        np.zeros(COLUMN_ROWS, np.float32),
+        rng.integers(-5, COLUMN_ROWS * 2, COLUMN_ROWS).astype(np.int32),
+    )
+    same(accumulate_neighbours(*inputs, *scratch, k), reference.accumulate_neighbours(*inputs, *scratch, k))
+    assert not scratch[0].any()
+
+
+@given(seeds, st.lists(st.integers(0, 30), min_size=1, max_size=5), st.integers(0, 120))
+def test_blend_candidates(seed, sizes, limit):
+    rng = np.random.default_rng(seed)
+    rows = np.concatenate([rng.permutation(COLUMN_ROWS)[:n] for n in sizes]).astype(np.int32)
+    scores = np.concatenate([np.sort(rng.integers(0, 8, n))[::-1] for n in sizes]).astype(np.float32)
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    weights = (rng.integers(0, 5, len(sizes)) / 4).astype(np.float32)
+    quotas = rng.integers(0, 20, len(sizes)).astype(np.int32)
+    place = np.full(COLUMN_ROWS, -1, np.int32)
+    inputs = [read_only(a) for a in (rows, scores, offsets, weights, quotas)]
+    same(blend_candidates(*inputs, limit, place), reference.blend_candidates(*inputs, limit, place))
+    assert (place == -1).all()
+
+
+@given(seeds, st.integers(0, 50))
+def test_masks(seed, n):
+    rng = np.random.default_rng(seed)
+    rows = read_only(rng.integers(0, COLUMN_ROWS, n).astype(np.int32))
+    flags = read_only(rng.integers(0, 16, COLUMN_ROWS).astype(np.uint8))
+    codes = read_only(rng.integers(-1, 6, COLUMN_ROWS).astype(np.int32))
+    chosen = read_only(np.unique(rng.integers(0, COLUMN_ROWS, rng.integers(0, 30))).astype(np.int32))
+    times = read_only(rng.integers(0, 5, COLUMN_ROWS).astype(np.int64))
+    same([masks.keep_flags(rows, flags, 1, 12)], [reference.keep_flags(rows, flags, 1, 12)])
+    same([masks.keep_not_in(rows, chosen)], [reference.keep_not_in(rows, chosen)])
+    same([masks.keep_codes(rows, codes, chosen)], [reference.keep_codes(rows, codes, chosen)])
+    same([masks.keep_not_expired(rows, times, 2)], [reference.keep_not_expired(rows, times, 2)])
+
+
+def item_columns(rng):
+    columns = {
+        "category": rng.integers(-1, 5, COLUMN_ROWS).astype(np.int32),
+        "brand": rng.integers(-1, 5, COLUMN_ROWS).astype(np.int32),
+        "price": rng.choice([-1, 1, 2.5, 10, 99], COLUMN_ROWS).astype(np.float32),
+        "title_embeddings": (rng.integers(-8, 9, (COLUMN_ROWS, 6)) / 8).astype(np.float32),
+    }
+    return {name: read_only(column) for name, column in columns.items()}
+
+
+@given(seeds, st.integers(0, 120))
+def test_summarize_history(seed, events):
+    rng = np.random.default_rng(seed)
+    now_s = 10_000_000
+    rows = rng.integers(-1, COLUMN_ROWS, events).astype(np.int32)
+    times = np.sort(now_s + 50 - rng.geometric(1e-5, events)).astype(np.int64)
+    types = rng.choice([2, 3, 4, 5, 6, 8], events).astype(np.uint8)
+    weights = (rng.integers(0, 9, 16)).astype(np.float32)
+    vectors = read_only((rng.integers(-8, 9, (COLUMN_ROWS, 3)) / 8).astype(np.float32))
+    inputs = [read_only(rows), read_only(times), read_only(types), now_s, read_only(weights)]
+    columns = [*item_columns(rng).values(), vectors]
+    ours, theirs = summarize_history(*inputs, *columns), reference.summarize_history(*inputs, *columns)
+    for name, a, b in zip(ours._fields, ours, theirs, strict=True):
+        assert a.dtype == b.dtype, name
+        np.testing.assert_allclose(a, b, rtol=1e-6, err_msg=name)
+
+
+@given(seeds, st.integers(0, 60), st.sampled_from([-1.0, 0.0, 1.0, 5.0]))
+def test_assemble_cross_features(seed, n, low):
+    rng = np.random.default_rng(seed)
+    columns = item_columns(rng)
+    args = (
+        read_only(rng.integers(0, COLUMN_ROWS, n).astype(np.int32)),
+        read_only(rng.random((n, 3), np.float32)),
+        read_only(rng.integers(1, 4, n).astype(np.float32)),
+        read_only(np.unique(rng.integers(0, 5, rng.integers(0, 4))).astype(np.int32)),
+        read_only(np.unique(rng.integers(0, 5, rng.integers(0, 4))).astype(np.int32)),
+        low,
+        max(low, 2.5),
+        read_only((rng.integers(-2, 3, 6) / 2).astype(np.float32)),
+        *columns.values(),
+        read_only(rng.integers(0, 50, COLUMN_ROWS).astype(np.float32)),
+        read_only(rng.integers(0, 50, COLUMN_ROWS).astype(np.float32)),
+    )
+    np.testing.assert_allclose(
+        assemble_cross_features(*args), reference.assemble_cross_features(*args), atol=2e-6
+    )
+
+
+@given(seeds, st.integers(0, 60), st.integers(1, 20))
+def test_scores(seed, n, width):
+    rng = np.random.default_rng(seed)
+    vectors = read_only(rng.normal(size=(COLUMN_ROWS, 16)).astype(np.float32))
+    user = read_only(rng.normal(size=16).astype(np.float32))
+    rows = read_only(rng.integers(0, COLUMN_ROWS, n).astype(np.int32))
+    cross = read_only(rng.normal(size=(n, width)).astype(np.float32))
+    head = [rng.normal(size=s).astype(np.float32) for s in ((width, 16), 16, 16, 1)]
+    args = (rows, user, vectors, cross, *head, 0.7, -0.3)
+    np.testing.assert_allclose(scoring.score_candidates(*args), reference.score_candidates(*args), atol=1e-5)
+    found, expected = scoring.exact_search(user, vectors, rows), reference.exact_search(user, vectors, rows)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@given(seeds, st.integers(0, 5))
+@settings(max_examples=30)
+def test_tower_forward(seed, rows):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 30)).astype(np.float32) * (rng.random((rows, 30)) < 0.5).astype(np.float32)
+    layers = [rng.normal(size=s).astype(np.float32) / 4 for s in ((30, 16), 16, (16, 8), 8, (8, 4), 4)]
+    np.testing.assert_allclose(tower_forward(x, *layers), reference.tower_forward(x, *layers), atol=1e-5)
+
+
+@given(seeds, st.integers(0, 45), st.integers(0, 50), st.sampled_from([0.0, 0.25, 0.5]), st.integers(0, 4))
+def test_mmr_select(seed, n, count, weight, cap):
+    rng = np.random.default_rng(seed)
+    scores = (rng.integers(0, 17, n) / 16).astype(np.float32)
+    scores[rng.random(n) < 0.05] = np.nan
+    category, brand = (read_only(rng.integers(-1, 4, n).astype(np.int32)) for _ in range(2))
+    args = (read_only(scores), category, brand, count, weight, cap)
+    same([mmr_select(*args)], [reference.mmr_select(*args)])
+
+
+class TestRefusals:
+    """Wrong input is refused at the edge, never read as something else."""
+
+    def test_a_strided_array(self):
+        with pytest.raises(ValueError, match="not C-contiguous"):
+            top_k(np.zeros(10, np.float32)[::2], 1)
+
+    def test_another_dtype(self):
+        with pytest.raises(ValueError, match="dtype mismatch"):
+            top_k(np.zeros(10), 1)
+
+    def test_none(self):
+        with pytest.raises(TypeError):
+            top_k(None, 1)
+
+    def test_lengths_that_do_not_fit(self):
+        zeros, rows = np.zeros(3, np.float32), np.zeros(2, np.int32)
+        with pytest.raises(ValueError, match="differ in length"):
+            mmr_select(zeros, rows, rows, 1, 0.3, 5)
+        with pytest.raises(ValueError, match="differ in width"):
+            scoring.exact_search(zeros, np.zeros((4, 2), np.float32), rows)
