@@ -32,8 +32,8 @@ class PopularityOptions:
     """
 
     half_life_days: float | None = 7.0
-    trending_short_days: float = 3.0
-    trending_long_days: float = 30.0
+    trending_short_days: float = 7.0
+    trending_long_days: float = 60.0
     prior_users_per_day: float = 1.0
     items_max: int = 1_000
 

@@ -69,6 +69,11 @@ def read_events(path: Path) -> pa.Table:
     )
 
 
+def read_items(path: Path) -> pa.Table:
+    """Returns those of ITEM_COLUMNS that the file has, one row an item."""
+    return read_table(path, ("item_id",), ITEM_COLUMNS)
+
+
 def epoch_seconds(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Returns whole seconds since 1970 UTC of numbers (seconds, or milli- or microseconds by their size) or ISO texts.
 

@@ -13,9 +13,12 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
+
+from server.features.event_types import EventType
 
 SOURCE = Path(__file__).parents[2] / "datasets" / "online_retail" / "online_retail.csv.gz"
 SPLIT_DAY = "2011-11-09"
@@ -48,7 +51,7 @@ def clean_lines(source: Path) -> pa.Table:
         {
             "user_id": pc.replace_substring_regex(lines.column("CustomerID"), r"\.0$", ""),
             "item_id": lines.column("StockCode"),
-            "event_type": pa.array(["purchase"] * len(lines)),
+            "event_type": pa.array(np.full(len(lines), EventType.PURCHASE), pa.uint8()),
             "event_time_s": pc.cast(lines.column("InvoiceDate"), pa.int64()),
             "title": pc.fill_null(lines.column("Description"), ""),
             "price": lines.column("UnitPrice"),
@@ -81,9 +84,9 @@ def write_split(source: Path, out: Path, split_day: str, until_day: str = "") ->
     train, test = split_by_day(clean_lines(source), split_day, until_day)
     out.mkdir(parents=True, exist_ok=True)
     for name, lines in (("train", train), ("test", test)):
-        events = lines.select(["user_id", "item_id", "event_type"]).append_column(
-            "event_time", lines.column("event_time_s")
-        )
+        events = lines.select(["user_id", "item_id"])
+        events = events.append_column("event_type", pa.array(["purchase"] * len(lines)))
+        events = events.append_column("event_time", lines.column("event_time_s"))
         _write_csv(events, out / f"{name}.csv.gz")
     _write_csv(item_table(train), out / "items.csv.gz")
 

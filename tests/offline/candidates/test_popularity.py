@@ -38,7 +38,7 @@ def test_a_window_counts_distinct_users_from_its_start_on() -> None:
 
 
 def test_a_rising_item_trends_above_a_steady_bestseller() -> None:
-    steady = [(user, 0, NOW - user * DAY // 4) for user in range(200)]
+    steady = [(user, 0, NOW - user * DAY // 4) for user in range(400)]
     rising = [(user, 1, NOW - user * DAY // 8) for user in range(20)]
     events = interactions(steady + rising)
 
