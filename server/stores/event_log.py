@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from server.errors import ContractBroken
 from server.features.identity import SESSION_PREFIX, USER_PREFIX
 from server.features.user_event import UserEvent
-from server.stores.event_log_days import DayPartition, id_hashes
+from server.stores.event_log_days import DayPartition, commit, id_hashes
 from server.stores.event_log_owners import Erasures, SessionLinks
 from server.stores.protocols import AppendResult, SessionLink
 
@@ -98,10 +98,14 @@ class EventLog:
             raise ContractBroken(f"events come as {EVENT_LOG_SCHEMA}, not {table.schema}")
         with self._writing():
             fresh = self._unknown(table)
+            lists, staged = [], []
             for day, rows in _by_day(fresh):
-                partition = DayPartition(self.directory / f"day={day}")
-                partition.add(rows, _file_name(batch_name, rows))
-                if len(partition.names()) > self._files_per_day_max:
+                partition, name = DayPartition(self.directory / f"day={day}"), _file_name(batch_name, rows)
+                staged += partition.stage(rows, name)
+                lists.append((partition, [*partition.names(), name]))
+            commit(lists, staged)
+            for partition, names in lists:
+                if len(names) > self._files_per_day_max:
                     self._merge(partition)
         return AppendResult(stored=fresh.num_rows, duplicates=table.num_rows - fresh.num_rows)
 

@@ -23,6 +23,9 @@ import xxhash
 from numpy.typing import NDArray
 
 LIST_NAME = "_files.json"
+SYNC_ALL_ABOVE = 64
+"""An import writes hundreds of days: one flush of everything is then far cheaper than one for each file."""
+
 _IDS_SUFFIX = ".ids.npy"
 
 
@@ -54,19 +57,23 @@ class DayPartition:
         """Returns the Parquet files that count, oldest first."""
         return [self._parquet(name) for name in self.names()]
 
-    def add(self, table: pa.Table, name: str) -> None:
-        """Writes a table as a file of this day, on the disk when the call returns."""
+    def stage(self, table: pa.Table, name: str) -> list[Path]:
+        """Writes a table as files that do not count yet; returns them. commit() makes them count."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._write(table, name)
-        self._publish([*self.names(), name])
+        hashes, parquet = self.directory / (name + _IDS_SUFFIX), self._parquet(name)
+        temporary = self.directory / f".{name}.tmp"
+        with temporary.open("wb") as file:
+            np.save(file, np.sort(id_hashes(table.column("event_id").to_pylist())))
+        temporary.replace(hashes)
+        pq.write_table(table, temporary, compression="zstd")
+        temporary.replace(parquet)
+        return [hashes, parquet]
 
     def replace(self, table: pa.Table, old_names: Sequence[str], name: str) -> None:
         """Puts one file in the place of others; an empty table just takes them away."""
         kept = [n for n in self.names() if n not in old_names]
-        if table.num_rows:
-            self._write(table, name)
-            kept.append(name)
-        self._publish(kept)
+        staged = self.stage(table, name) if table.num_rows else []
+        commit([(self, [*kept, name] if staged else kept)], staged)
 
     def read(self, names: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
         """Returns the events of some files."""
@@ -106,19 +113,18 @@ class DayPartition:
     def _parquet(self, name: str) -> Path:
         return self.directory / f"{name}.parquet"
 
-    def _write(self, table: pa.Table, name: str) -> None:
-        temporary = self.directory / f".{name}.tmp"
-        with temporary.open("wb") as file:
-            np.save(file, np.sort(id_hashes(table.column("event_id").to_pylist())))
-        sync_and_rename(temporary, self.directory / (name + _IDS_SUFFIX))
-        pq.write_table(table, temporary, compression="zstd")
-        sync_and_rename(temporary, self._parquet(name))
 
-    def _publish(self, names: Sequence[str]) -> None:
-        temporary = self.directory / f".{LIST_NAME}.tmp"
+def commit(lists: Sequence[tuple[DayPartition, Sequence[str]]], staged: Sequence[Path]) -> None:
+    """Makes staged files count: each partition's list becomes the one given. All is on the disk at the return."""
+    temporaries = []
+    for partition, names in lists:
+        temporary = partition.directory / f".{LIST_NAME}.tmp"
         temporary.write_text(json.dumps({"files": list(names)}), encoding="utf-8")
-        sync_and_rename(temporary, self.directory / LIST_NAME)
-        sync_directory(self.directory)
+        temporaries.append(temporary)
+    make_durable([*staged, *temporaries])
+    for temporary in temporaries:
+        temporary.replace(temporary.parent / LIST_NAME)
+    make_durable([partition.directory for partition, _ in lists])
 
 
 def _positions_in(sorted_hashes: NDArray[np.uint64], stored: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -132,20 +138,14 @@ def _positions_in(sorted_hashes: NDArray[np.uint64], stored: NDArray[np.uint64])
     return np.flatnonzero(stored[at] == sorted_hashes) if len(stored) else np.empty(0, np.int64)
 
 
-def sync_and_rename(temporary: Path, target: Path) -> None:
-    """Puts a finished file in its place, its bytes on the disk first."""
-    descriptor = os.open(temporary, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(target)
-
-
-def sync_directory(directory: Path) -> None:
-    """Makes renames in a directory survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def make_durable(paths: Sequence[Path]) -> None:
+    """Returns when files and directories are on the disk."""
+    if len(paths) > SYNC_ALL_ABOVE:
+        os.sync()
+        return
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

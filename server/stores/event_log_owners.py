@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from server.stores.event_log_days import sync_and_rename, sync_directory
+from server.stores.event_log_days import make_durable
 from server.stores.protocols import SessionLink
 
 LINK_SCHEMA = pa.schema([("session_id", pa.string()), ("user_id", pa.string()), ("link_time_us", pa.int64())])
@@ -84,7 +84,7 @@ class SessionLinks:
             for path in files:
                 if path.stem != f"without-{name}":
                     path.unlink()
-            sync_directory(self._directory)
+            make_durable([self._directory])
         return sessions
 
     def _files(self) -> list[Path]:
@@ -94,8 +94,9 @@ class SessionLinks:
         self._directory.mkdir(parents=True, exist_ok=True)
         temporary = self._directory / f".{name}.tmp"
         pq.write_table(table, temporary)
-        sync_and_rename(temporary, self._directory / f"{name}.parquet")
-        sync_directory(self._directory)
+        make_durable([temporary])
+        temporary.replace(self._directory / f"{name}.parquet")
+        make_durable([self._directory])
 
 
 class Erasures:
@@ -113,8 +114,9 @@ class Erasures:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp")
         temporary.write_text(json.dumps(times), encoding="utf-8")
-        sync_and_rename(temporary, self._path)
-        sync_directory(self._path.parent)
+        make_durable([temporary])
+        temporary.replace(self._path)
+        make_durable([self._path.parent])
 
     def erased(self, table: pa.Table) -> NDArray[np.bool_]:
         """Returns which of the events belong to somebody who was erased after them."""

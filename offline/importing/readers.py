@@ -1,0 +1,298 @@
+"""Files to chunks of columns. A chunk is bounded, so a file may be larger than memory."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from offline.importing.mapping import SourceOptions
+from offline.importing.refusals import ImportRefused
+
+BLOCK_BYTES = 8 << 20
+CHUNK_ROWS = 65_536
+
+_ENDINGS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+_READ_ERRORS = (OSError, EOFError, gzip.BadGzipFile, pa.ArrowInvalid, UnicodeDecodeError)
+
+Advance = Callable[[int], None]
+"""Takes the number of bytes of the file read so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is no row at all."""
+
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows as columns.
+
+    columns: by source name; text, except from Parquet. lines: int64, the line (Parquet: row) from 1 of each row.
+    row_texts: the whole row as one text, for its identity. bad_lines: lines of this stretch that are no rows.
+    """
+
+    columns: pa.Table
+    lines: NDArray[np.int64]
+    row_texts: pa.Array
+    bad_lines: list[BadLine] = field(default_factory=list)
+
+
+def file_format(path: Path, options: SourceOptions) -> str:
+    """Returns csv, jsonl or parquet. Raises ImportRefused for another ending."""
+    ending = (Path(path.stem) if path.suffix == ".gz" else path).suffix.lower()
+    form = options.format or _ENDINGS.get(ending, "")
+    if not form:
+        raise ImportRefused(f"{path}: neither .csv, .jsonl nor .parquet (.gz); set format in the mapping")
+    return form
+
+
+def file_stem(path: Path) -> str:
+    """Returns a file's name without .csv.gz and the like."""
+    return Path(path.stem).stem if path.suffix == ".gz" else path.stem
+
+
+def column_names(path: Path, options: SourceOptions) -> list[str]:
+    """Returns the columns of a file; of JSONL, the keys of its first line."""
+    with _refusing(path), path.open("rb") as raw:
+        form = file_format(path, options)
+        if form == "parquet":
+            return [str(name) for name in pq.ParquetFile(_seekable(raw, path)).schema_arrow.names]
+        first = _unzipped(raw, path)
+        if form == "csv":
+            return _header(first, path, options)
+        return _keys(first.readline(), path)
+
+
+def read_chunks(
+    path: Path, columns: Sequence[str], options: SourceOptions, advance: Advance
+) -> Iterator[Chunk]:
+    """Yields a file's rows. columns: those needed, at the least. Raises ImportRefused naming file and line."""
+    form = file_format(path, options)
+    with _refusing(path), path.open("rb") as raw:
+        chunks = {"csv": _csv_chunks, "jsonl": _jsonl_chunks, "parquet": _parquet_chunks}[form]
+        for chunk in chunks(raw, path, columns, options):
+            advance(raw.tell())
+            yield chunk
+        advance(path.stat().st_size)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _READ_ERRORS as error:
+        raise ImportRefused(f"{path}: {error}") from error
+
+
+def _header(file: IO[bytes], path: Path, options: SourceOptions) -> list[str]:
+    text = io.TextIOWrapper(file, encoding=options.encoding.replace("utf-8", "utf-8-sig"), newline="")
+    names = next(csv.reader(text, delimiter=options.delimiter), [])
+    repeated = {n for n in names if names.count(n) > 1}
+    if not names or repeated:
+        what = f"names {', '.join(sorted(repeated))} twice" if repeated else "is empty: no header"
+        raise ImportRefused(f"{path}: line 1 {what}")
+    return names
+
+
+def _csv_chunks(
+    raw: IO[bytes], path: Path, columns: Sequence[str], options: SourceOptions
+) -> Iterator[Chunk]:
+    names = column_names(path, options)
+    _require(columns, names, f"{path}: line 1")
+    bad: list[pacsv.InvalidRow] = []
+
+    def note(row: pacsv.InvalidRow) -> str:
+        bad.append(row)
+        return "skip"
+
+    reader = pacsv.open_csv(
+        _unzipped(raw, path),
+        read_options=pacsv.ReadOptions(
+            use_threads=False, block_size=BLOCK_BYTES, encoding=options.encoding.replace("utf-8", "utf8")
+        ),
+        parse_options=pacsv.ParseOptions(
+            delimiter=options.delimiter,
+            newlines_in_values=True,
+            ignore_empty_lines=False,
+            invalid_row_handler=note,
+        ),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
+    )
+    lines = _LineCounter()
+    for batch in reader:
+        table = pa.Table.from_batches([batch]).combine_chunks()
+        if not table.num_rows:
+            continue
+        numbers, bad_lines = lines.number(table, bad)
+        joined = pc.binary_join_element_wise(
+            *(table.column(n).combine_chunks() for n in sorted(names)), "\x1f"
+        )
+        yield Chunk(table, numbers, joined, bad_lines)
+    rest = lines.number_bad(bad)
+    if rest:
+        yield Chunk(reader.schema.empty_table(), np.empty(0, np.int64), pa.array([], pa.string()), rest)
+
+
+class _LineCounter:
+    """From the record numbers that the CSV reader gives to the lines that an editor shows.
+
+    They differ when a quoted value holds line breaks.
+    """
+
+    def __init__(self) -> None:
+        self._record = 2  # the header is 1
+        self._breaks = 0
+
+    def number(self, table: pa.Table, bad: list[pacsv.InvalidRow]) -> tuple[NDArray[np.int64], list[BadLine]]:
+        """Returns the line of each row of the next batch, and the bad lines before its last row.
+
+        bad: rows refused so far, in order; those that are told are removed. The reader may be ahead of its batches.
+        """
+        records = np.arange(self._record, self._record + table.num_rows + len(bad))
+        refused = np.isin(records, np.array([row.number for row in bad], np.int64))
+        last = int(np.flatnonzero(~refused)[table.num_rows - 1])
+        records, refused = records[: last + 1], refused[: last + 1]
+        told = bad[: int(refused.sum())]
+        del bad[: len(told)]
+        breaks = np.zeros(len(records), np.int64)
+        breaks[~refused] = _line_breaks(table)
+        breaks[refused] = [row.text.count("\n") for row in told]
+        lines = records + self._breaks + np.cumsum(breaks) - breaks
+        self._record += len(records)
+        self._breaks += int(breaks.sum())
+        return lines[~refused], [_column_count(*pair) for pair in zip(lines[refused], told, strict=True)]
+
+    def number_bad(self, bad: Sequence[pacsv.InvalidRow]) -> list[BadLine]:
+        """Returns the bad lines after the last row."""
+        breaks = np.array([row.text.count("\n") for row in bad], np.int64)
+        lines = self._record + np.arange(len(bad)) + self._breaks + np.cumsum(breaks) - breaks
+        return [_column_count(*pair) for pair in zip(lines, bad, strict=True)]
+
+
+def _column_count(line: int, row: pacsv.InvalidRow) -> BadLine:
+    return BadLine(int(line), "COLUMN_COUNT", row.text)
+
+
+def _line_breaks(table: pa.Table) -> NDArray[np.int64]:
+    counts = np.zeros(table.num_rows, np.int64)
+    for column in table.columns:
+        counts += pc.count_substring(column, "\n").to_numpy()
+    return counts
+
+
+def _jsonl_chunks(
+    raw: IO[bytes], path: Path, columns: Sequence[str], options: SourceOptions
+) -> Iterator[Chunk]:
+    line = 0
+    file = _unzipped(raw, path)
+    while texts := file.readlines(BLOCK_BYTES):
+        rows: list[dict[str, object]] = []
+        good: list[bytes] = []
+        numbers: list[int] = []
+        bad: list[BadLine] = []
+        for line, text in enumerate(texts, line + 1):  # noqa: B020 (the count goes on from block to block)
+            row = _json_object(text)
+            if row is None:
+                bad.append(BadLine(line, "BAD_JSON", text.decode(errors="replace").rstrip("\r\n")))
+            elif row:
+                rows.append(row)
+                good.append(text)
+                numbers.append(line)
+        table = pa.table({name: _json_column([row.get(name) for row in rows]) for name in columns})
+        row_texts = pa.array([text.strip().decode() for text in good], pa.string())
+        yield Chunk(table, np.array(numbers, np.int64), row_texts, bad)
+
+
+def _json_object(text: bytes) -> dict[str, object] | None:
+    """Returns a line's object; {} for an empty line, None for anything else."""
+    if not text.strip():
+        return {}
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) and value else None
+
+
+def _json_column(values: Sequence[object]) -> pa.Array:
+    return pa.array([v if isinstance(v, str) else _json_text(v) for v in values], pa.string())
+
+
+def _json_text(value: object) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
+
+
+def _parquet_chunks(
+    raw: IO[bytes], path: Path, columns: Sequence[str], options: SourceOptions
+) -> Iterator[Chunk]:
+    file = pq.ParquetFile(_seekable(raw, path))
+    _require(columns, file.schema_arrow.names, f"{path}: schema")
+    row = 0
+    for batch in file.iter_batches(batch_size=CHUNK_ROWS):
+        table = pa.Table.from_batches([batch]).combine_chunks()
+        plain = [n for n in sorted(table.column_names) if not pa.types.is_nested(table.schema.field(n).type)]
+        texts = [pc.fill_null(pc.cast(table.column(n).combine_chunks(), pa.string()), "") for n in plain]
+        yield Chunk(
+            table,
+            np.arange(row + 1, row + 1 + table.num_rows),
+            pc.binary_join_element_wise(*texts, "\x1f"),
+        )
+        row += table.num_rows
+
+
+def _keys(text: bytes, path: Path) -> list[str]:
+    row = _json_object(text)
+    if not row:
+        raise ImportRefused(f"{path}: line 1 is no JSON object")
+    return list(row)
+
+
+def _require(columns: Sequence[str], present: Sequence[str], where: str) -> None:
+    missing = [c for c in columns if c not in present]
+    if missing:
+        raise ImportRefused(f"{where}: no column {', '.join(missing)}; there are {', '.join(present)}")
+
+
+def _unzipped(raw: IO[bytes], path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
+
+
+def _seekable(raw: IO[bytes], path: Path) -> IO[bytes]:
+    """Returns a file that can be read from any place: Parquet begins with its end."""
+    if path.suffix != ".gz":
+        return raw
+    spooled = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=BLOCK_BYTES))  # noqa: SIM115 (lives as long as the reader)
+    with gzip.GzipFile(fileobj=raw) as unzipped:
+        while block := unzipped.read(BLOCK_BYTES):
+            spooled.write(block)
+    spooled.seek(0)
+    return spooled
