@@ -34,12 +34,16 @@ class Interactions:
 
     def where(self, keep: NDArray[np.bool_]) -> Interactions:
         """Returns the events with a true flag; codes and rows keep their meaning."""
+        return self.take(np.flatnonzero(keep))
+
+    def take(self, order: NDArray[np.int64]) -> Interactions:
+        """Returns the events at these places, in this order; codes and rows keep their meaning."""
         return Interactions(
-            self.users[keep],
-            self.item_rows[keep],
-            self.times_s[keep],
-            self.types[keep],
-            self.pages[keep],
+            self.users[order],
+            self.item_rows[order],
+            self.times_s[order],
+            self.types[order],
+            self.pages[order],
             self.user_count,
             self.item_count,
         )
