@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
 from server.features.event_types import EventType
@@ -115,6 +118,28 @@ class Shop:
     def row(self, item_id: str) -> int:
         """Returns the row of an item."""
         return int(self.release.rows_of([item_id])[0])
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """A shop of 200 items in 5 categories, where Ann has viewed item-0007 and bought item-0012, both of category-02."""
+    small = _shared_release()
+    opened = shop_over(small, MappedRelease.open(small.path, prefault_pages=False))
+    opened.users.add(
+        "ann", [("item-0007", EventType.VIEW, 7_200), ("item-0012", EventType.PURCHASE, 3_600)], ["item-0022"]
+    )
+    return opened
+
+
+@cache
+def _shared_release() -> SmallRelease:
+    """Returns one release on disk for all tests of this process; each test maps it anew, so none sees another's."""
+    directory = tempfile.TemporaryDirectory(prefix="small-release-")
+    _DIRECTORIES.append(directory)
+    return build_small_release(Path(directory.name))
+
+
+_DIRECTORIES: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def open_shop(

@@ -1,0 +1,1 @@
+from tests.support.recommending import shop as shop
