@@ -23,7 +23,7 @@ class _EventType:
 class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     EVENT_TYPE_UNSPECIFIED: _EventType.ValueType  # 0
-    """Not set. Fails with `UNKNOWN_ENUM_VALUE` where an event type is required."""
+    """Not set. Fails with `FIELD_MISSING`, as every event type is required."""
     EVENT_TYPE_IMPRESSION: _EventType.ValueType  # 1
     """The item was shown in a list."""
     EVENT_TYPE_VIEW: _EventType.ValueType  # 2
@@ -47,7 +47,7 @@ class EventType(_EventType, metaclass=_EventTypeEnumTypeWrapper):
     """What a user did with an item. Values may be added."""
 
 EVENT_TYPE_UNSPECIFIED: EventType.ValueType  # 0
-"""Not set. Fails with `UNKNOWN_ENUM_VALUE` where an event type is required."""
+"""Not set. Fails with `FIELD_MISSING`, as every event type is required."""
 EVENT_TYPE_IMPRESSION: EventType.ValueType  # 1
 """The item was shown in a list."""
 EVENT_TYPE_VIEW: EventType.ValueType  # 2

@@ -214,7 +214,7 @@ class RecommendRequest(_message.Message):
     """Optional. Where the list is shown. If unset, `PAGE_TYPE_HOME`."""
     scenario: _builtins.str
     """Optional. The configured use of the page, which sets filters and re-ranking. 1 to 128 bytes. If empty, the
-    page type's own; an unknown one fails with `NOT_FOUND`.
+    page type's own; an unknown one fails with `INVALID_ARGUMENT` (`UNKNOWN_SCENARIO`).
     """
     num_items: _builtins.int
     """Optional. How many items to return. If 0, 20; above 200, 200; negative values fail with
@@ -298,7 +298,10 @@ class RecommendResponse(_message.Message):
     degraded: _builtins.bool
     """Returns whether a stage that should have contributed did not."""
     short_reason: _builtins.str
-    """Returns why fewer than `num_items` came back, such as `CATEGORY_EXHAUSTED`; empty where the list is full."""
+    """Returns why fewer than `num_items` came back; empty where the list is full. `CATALOG_EXHAUSTED`: there is no
+    other item to show. `CATEGORY_EXHAUSTED`: none in the categories asked for. `CATEGORY_UNKNOWN`: none of those
+    categories exists. `EXCLUSIONS`: what is left was excluded, bought or hidden by the user. Values may be added.
+    """
     model_version: _builtins.str
     """Returns the version of the model that scored; empty where none did."""
     release_version: _builtins.str
@@ -378,7 +381,7 @@ class RecommendSimilarRequest(_message.Message):
     """Optional. Where the list is shown. If unset, `PAGE_TYPE_ITEM_DETAIL`."""
     scenario: _builtins.str
     """Optional. The configured use of the page, which sets filters and re-ranking. 1 to 128 bytes. If empty, the
-    page type's own; an unknown one fails with `NOT_FOUND`.
+    page type's own; an unknown one fails with `INVALID_ARGUMENT` (`UNKNOWN_SCENARIO`).
     """
     num_items: _builtins.int
     """Optional. How many items to return. If 0, 20; above 200, 200; negative values fail with
@@ -455,7 +458,10 @@ class RecommendSimilarResponse(_message.Message):
     degraded: _builtins.bool
     """Returns whether a stage that should have contributed did not."""
     short_reason: _builtins.str
-    """Returns why fewer than `num_items` came back, such as `CATEGORY_EXHAUSTED`; empty where the list is full."""
+    """Returns why fewer than `num_items` came back; empty where the list is full. `CATALOG_EXHAUSTED`: there is no
+    other item to show. `CATEGORY_EXHAUSTED`: none in the categories asked for. `CATEGORY_UNKNOWN`: none of those
+    categories exists. `EXCLUSIONS`: what is left was excluded, bought or hidden by the user. Values may be added.
+    """
     model_version: _builtins.str
     """Returns the version of the model that scored; empty where none did."""
     release_version: _builtins.str
@@ -527,7 +533,7 @@ class RankItemsRequest(_message.Message):
     @_builtins.property
     def item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. The items. 1 to 500; more fail with `TOO_MANY_ELEMENTS`. Each 1 to 128 bytes, each once. Unknown
-        ones come last and are reported in `missing_item_ids`.
+        ones come last with score 0 and are reported in `missing_item_ids`.
         """
 
     @_builtins.property
@@ -806,7 +812,7 @@ class Reason(_message.Message):
     related_item_id: _builtins.str
     """Returns the item that it is similar to, for the kinds that say so; otherwise empty."""
     category_id: _builtins.str
-    """Returns the category, for the kinds that say so; otherwise empty."""
+    """Returns the item's category, for the kinds about popularity; otherwise empty."""
     def __init__(
         self,
         *,
@@ -872,7 +878,7 @@ class Explanation(_message.Message):
     FEATURES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def source_scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Returns the score in each source that proposed the item, by the source's name, 0 to 1."""
+        """Returns the score in each source, by the source's name, 0 to 1; 0 where it did not propose the item."""
 
     @_builtins.property
     def features(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
@@ -915,7 +921,7 @@ class StageReport(_message.Message):
     output_count: _builtins.int
     """Returns how many candidates went out."""
     error: _builtins.str
-    """Returns the kind of failure; empty where it worked."""
+    """Returns `LATE` or the kind of failure; empty where it worked."""
     def __init__(
         self,
         *,

@@ -33,7 +33,7 @@ class RecommendationServiceStub:
     setting) in size. Without a deadline from the caller the server takes 80 ms (a server setting).
 
     Errors: `INVALID_ARGUMENT` names every wrong field (`requests[3].user_id`); `NOT_FOUND` names an unknown
-    item of RecommendSimilar or an unknown scenario; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
+    item of RecommendSimilar; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
     (`NOT_READY`) say when to come back; `DEADLINE_EXCEEDED` where the caller's time was used up.
     """
 
@@ -73,7 +73,7 @@ class RecommendationServiceServicer:
     setting) in size. Without a deadline from the caller the server takes 80 ms (a server setting).
 
     Errors: `INVALID_ARGUMENT` names every wrong field (`requests[3].user_id`); `NOT_FOUND` names an unknown
-    item of RecommendSimilar or an unknown scenario; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
+    item of RecommendSimilar; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
     (`NOT_READY`) say when to come back; `DEADLINE_EXCEEDED` where the caller's time was used up.
     """
 
@@ -144,7 +144,7 @@ class RecommendationService:
     setting) in size. Without a deadline from the caller the server takes 80 ms (a server setting).
 
     Errors: `INVALID_ARGUMENT` names every wrong field (`requests[3].user_id`); `NOT_FOUND` names an unknown
-    item of RecommendSimilar or an unknown scenario; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
+    item of RecommendSimilar; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
     (`NOT_READY`) say when to come back; `DEADLINE_EXCEEDED` where the caller's time was used up.
     """
 

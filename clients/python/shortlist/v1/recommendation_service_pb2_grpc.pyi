@@ -34,7 +34,7 @@ class RecommendationServiceStub:
     setting) in size. Without a deadline from the caller the server takes 80 ms (a server setting).
 
     Errors: `INVALID_ARGUMENT` names every wrong field (`requests[3].user_id`); `NOT_FOUND` names an unknown
-    item of RecommendSimilar or an unknown scenario; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
+    item of RecommendSimilar; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
     (`NOT_READY`) say when to come back; `DEADLINE_EXCEEDED` where the caller's time was used up.
     """
 
@@ -60,7 +60,7 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
     setting) in size. Without a deadline from the caller the server takes 80 ms (a server setting).
 
     Errors: `INVALID_ARGUMENT` names every wrong field (`requests[3].user_id`); `NOT_FOUND` names an unknown
-    item of RecommendSimilar or an unknown scenario; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
+    item of RecommendSimilar; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
     (`NOT_READY`) say when to come back; `DEADLINE_EXCEEDED` where the caller's time was used up.
     """
 
@@ -82,7 +82,7 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
     setting) in size. Without a deadline from the caller the server takes 80 ms (a server setting).
 
     Errors: `INVALID_ARGUMENT` names every wrong field (`requests[3].user_id`); `NOT_FOUND` names an unknown
-    item of RecommendSimilar or an unknown scenario; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
+    item of RecommendSimilar; `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE`
     (`NOT_READY`) say when to come back; `DEADLINE_EXCEEDED` where the caller's time was used up.
     """
 

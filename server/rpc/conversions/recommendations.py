@@ -1,0 +1,161 @@
+"""RecommendationService's messages. An enum has the same numbers on both sides; a test holds that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shortlist.v1 import recommendation_service_pb2 as pb
+
+from server.features.event_types import DeviceType, EventType, PageType
+from server.handlers.messages import (
+    NUM_ITEMS_DEFAULT,
+    NUM_ITEMS_MAX,
+    RankCommand,
+    RecommendCommand,
+    RecommendedItem,
+    RecommendReply,
+    RequestContext,
+    SessionEvent,
+    StageReport,
+)
+from server.rpc.local_time import parse_local_time
+
+AnyResponse = pb.RecommendResponse | pb.RecommendSimilarResponse | pb.RankItemsResponse
+
+_NO_CONTEXT = RequestContext()
+
+
+def recommend_command(request: pb.RecommendRequest, deadline_s: float) -> RecommendCommand:
+    """Returns what the request asks for, with defaults filled in."""
+    return RecommendCommand(
+        user_id=request.user_id,
+        session_id=request.session_id,
+        session_events=_session_events(request.session_events),
+        page_type=PageType(request.page_type or PageType.HOME),
+        scenario=request.scenario,
+        context_item_ids=tuple(request.context_item_ids),
+        num_items=num_items_wanted(request.num_items),
+        excluded_item_ids=tuple(request.excluded_item_ids),
+        category_ids=tuple(request.category_ids),
+        context=_context(request.context) if request.HasField("context") else _NO_CONTEXT,
+        explain=request.explain,
+        deadline_s=deadline_s,
+    )
+
+
+def similar_command(request: pb.RecommendSimilarRequest, deadline_s: float) -> RecommendCommand:
+    """Returns the request without its item_id, which the use case takes by itself."""
+    return RecommendCommand(
+        user_id=request.user_id,
+        session_id=request.session_id,
+        session_events=_session_events(request.session_events),
+        page_type=PageType(request.page_type or PageType.ITEM_DETAIL),
+        scenario=request.scenario,
+        num_items=num_items_wanted(request.num_items),
+        excluded_item_ids=tuple(request.excluded_item_ids),
+        category_ids=tuple(request.category_ids),
+        context=_context(request.context) if request.HasField("context") else _NO_CONTEXT,
+        explain=request.explain,
+        deadline_s=deadline_s,
+    )
+
+
+def rank_command(request: pb.RankItemsRequest, deadline_s: float) -> RankCommand:
+    """Returns what the request asks for."""
+    return RankCommand(
+        item_ids=tuple(request.item_ids),
+        user_id=request.user_id,
+        session_id=request.session_id,
+        session_events=_session_events(request.session_events),
+        page_type=PageType(request.page_type or PageType.HOME),
+        context=_context(request.context) if request.HasField("context") else _NO_CONTEXT,
+        explain=request.explain,
+        deadline_s=deadline_s,
+    )
+
+
+def num_items_wanted(num_items: int) -> int:
+    """Returns the number of items that the contract gives for the field's value."""
+    return min(num_items or NUM_ITEMS_DEFAULT, NUM_ITEMS_MAX)
+
+
+def recommend_response(reply: RecommendReply) -> pb.RecommendResponse:
+    """Returns the reply as Recommend and BatchRecommend answer it."""
+    response = pb.RecommendResponse(short_reason=reply.short_reason, missing_item_ids=reply.missing_item_ids)
+    _fill(response, reply)
+    return response
+
+
+def similar_response(reply: RecommendReply) -> pb.RecommendSimilarResponse:
+    """Returns the reply as RecommendSimilar answers it."""
+    response = pb.RecommendSimilarResponse(short_reason=reply.short_reason)
+    _fill(response, reply)
+    return response
+
+
+def rank_response(reply: RecommendReply) -> pb.RankItemsResponse:
+    """Returns the reply as RankItems answers it."""
+    response = pb.RankItemsResponse(missing_item_ids=reply.missing_item_ids)
+    _fill(response, reply)
+    return response
+
+
+def batch_response(replies: Sequence[RecommendReply]) -> pb.BatchRecommendResponse:
+    """Returns the replies in their order."""
+    return pb.BatchRecommendResponse(responses=[recommend_response(reply) for reply in replies])
+
+
+def _session_events(events: Sequence[pb.SessionEvent]) -> tuple[SessionEvent, ...]:
+    return tuple(
+        SessionEvent(event.item_id, EventType(event.event_type), event.event_time.seconds) for event in events
+    )
+
+
+def _context(context: pb.RequestContext) -> RequestContext:
+    local_time = parse_local_time(context.local_time)
+    return RequestContext(
+        device_type=DeviceType(context.device_type),
+        platform=context.platform,
+        local_hour=local_time.hour if local_time else None,
+        local_weekday=local_time.weekday() if local_time else None,
+    )
+
+
+def _fill(response: AnyResponse, reply: RecommendReply) -> None:
+    response.recommendation_id = reply.recommendation_id
+    response.served_by = pb.ServedBy.ValueType(reply.served_by)
+    response.degraded = bool(reply.degraded_reasons)
+    response.degraded_reasons.extend(pb.DegradedReason.ValueType(why) for why in reply.degraded_reasons)
+    response.model_version = reply.model_version
+    response.release_version = reply.release_version
+    response.scenario = reply.scenario
+    response.latency_ms = reply.latency_ms
+    for item in reply.items:
+        # add() builds the message in place; extend() would copy each.
+        _fill_item(response.items.add(), item)
+    response.stages.extend(_stage(stage) for stage in reply.stages)
+
+
+def _fill_item(target: pb.RecommendedItem, item: RecommendedItem) -> None:
+    target.item_id = item.item_id
+    target.score = item.score
+    target.position = item.position
+    target.sources.extend(pb.SourceKind.ValueType(source) for source in item.sources)
+    if item.reason is not None:
+        target.reason.kind = pb.ReasonKind.ValueType(item.reason.kind)
+        target.reason.related_item_id = item.reason.related_item_id
+        target.reason.category_id = item.reason.category_id
+    if item.source_scores or item.features:
+        target.explanation.source_scores.update(item.source_scores)
+        target.explanation.features.update(item.features)
+
+
+def _stage(stage: StageReport) -> pb.StageReport:
+    return pb.StageReport(
+        stage=stage.stage,
+        kind=stage.kind,
+        duration_us=stage.duration_us,
+        input_count=stage.candidates_in,
+        output_count=stage.candidates_out,
+        error=stage.error,
+    )

@@ -1,0 +1,74 @@
+"""A built server: its port, and the order in which it starts, takes calls, drains and stops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+from grpc_health.v1 import health
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+
+from server.rpc.counting_thread_pool import CountingThreadPool
+from server.rpc.interceptors import ServingGate
+
+_SETTLE_S = 5.0  # gRPC core ends cancelled calls right after the grace; more than this is a hang
+
+
+class RpcServer:
+    """Owns the gRPC server, its threads, its gate and its health service.
+
+    ``start()`` listens, ``open()`` takes calls, ``drain()`` ends it. The health service answers NOT_SERVING before
+    ``open()`` and from the start of ``drain()``, for "" and for each service by its full name.
+    """
+
+    def __init__(
+        self,
+        server: grpc.Server,
+        port: int,
+        pool: CountingThreadPool,
+        gate: ServingGate,
+        health_servicer: health.HealthServicer,
+        service_names: Sequence[str],
+    ) -> None:
+        self.port = port
+        self._server = server
+        self._pool = pool
+        self._gate = gate
+        self._health = health_servicer
+        self._health_names = ("", *service_names)
+        self._set_health(HealthCheckResponse.NOT_SERVING)
+
+    @property
+    def pending_calls(self) -> int:
+        """The number of calls that run or wait for a thread."""
+        return self._pool.pending
+
+    def start(self) -> None:
+        """Listens. Calls are answered with NOT_READY until open()."""
+        self._server.start()
+
+    def open(self) -> None:
+        """Takes calls from now on."""
+        self._gate.is_open = True
+        self._set_health(HealthCheckResponse.SERVING)
+
+    def close(self) -> None:
+        """Answers calls with NOT_READY again, as before open(); running calls go on."""
+        self._gate.is_open = False
+        self._set_health(HealthCheckResponse.NOT_SERVING)
+
+    def drain(self, grace_s: float) -> bool:
+        """Says NOT_SERVING, refuses new connections, lets running calls end for up to grace_s, and stops.
+
+        A call that still gets in on an old connection is answered, not refused: its client did nothing wrong.
+        Returns whether everything has ended.
+        """
+        self._health.enter_graceful_shutdown()
+        stopped = self._server.stop(grace_s).wait(grace_s + _SETTLE_S)
+        self._gate.is_open = False
+        self._pool.shutdown(wait=stopped, cancel_futures=True)
+        return stopped
+
+    def _set_health(self, status: HealthCheckResponse.ServingStatus.ValueType) -> None:
+        for name in self._health_names:
+            self._health.set(name, status)

@@ -1,0 +1,71 @@
+"""RecommendationService."""
+
+# ruff: noqa: N802 - methods are named as the contract names them
+
+from __future__ import annotations
+
+import grpc
+from shortlist.v1 import recommendation_service_pb2 as pb
+from shortlist.v1 import recommendation_service_pb2_grpc as pb_grpc
+
+from server.rpc.call_deadline import call_deadline
+from server.rpc.conversions.recommendations import (
+    batch_response,
+    rank_command,
+    rank_response,
+    recommend_command,
+    recommend_response,
+    similar_command,
+    similar_response,
+)
+from server.rpc.servicers.event_time_rule import EventTimeRule
+from server.rpc.use_cases import RecommendUseCases
+from server.rpc.validation.field_checks import Violations
+from server.rpc.validation.recommendations import check_batch, check_rank, check_recommend, check_similar
+
+
+class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
+    """Ranked lists."""
+
+    def __init__(self, use_cases: RecommendUseCases, time_rule: EventTimeRule) -> None:
+        self._use_cases = use_cases
+        self._time_rule = time_rule
+
+    def Recommend(self, request: pb.RecommendRequest, context: grpc.ServicerContext) -> pb.RecommendResponse:
+        """Returns the items to show to a user now."""
+        violations = Violations()
+        check_recommend(violations, request, self._time_rule.latest_s(), "")
+        violations.raise_if_any()
+        command = recommend_command(request, call_deadline().deadline_s)
+        return recommend_response(self._use_cases.recommend(command))
+
+    def RecommendSimilar(
+        self, request: pb.RecommendSimilarRequest, context: grpc.ServicerContext
+    ) -> pb.RecommendSimilarResponse:
+        """Returns items like one item."""
+        violations = Violations()
+        check_similar(violations, request, self._time_rule.latest_s())
+        violations.raise_if_any()
+        command = similar_command(request, call_deadline().deadline_s)
+        return similar_response(self._use_cases.similar(request.item_id, command))
+
+    def RankItems(self, request: pb.RankItemsRequest, context: grpc.ServicerContext) -> pb.RankItemsResponse:
+        """Returns the caller's own items in order."""
+        violations = Violations()
+        check_rank(violations, request, self._time_rule.latest_s())
+        violations.raise_if_any()
+        return rank_response(self._use_cases.rank(rank_command(request, call_deadline().deadline_s)))
+
+    def BatchRecommend(
+        self, request: pb.BatchRecommendRequest, context: grpc.ServicerContext
+    ) -> pb.BatchRecommendResponse:
+        """Returns a list for each of many users."""
+        violations = Violations()
+        check_batch(violations, request, self._time_rule.latest_s())
+        violations.raise_if_any()
+        deadline = call_deadline()
+        commands = [
+            recommend_command(one, deadline.of_batch_element(index))
+            for index, one in enumerate(request.requests)
+        ]
+        return batch_response(self._use_cases.batch(commands))
