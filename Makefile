@@ -37,13 +37,13 @@ serve: $(DONE)/train $(DONE)/project ## Starts a server (WORKERS=2, ARGS="--data
 	@$(BIN)/shortlist serve --workers $(WORKERS) $(ARGS)
 
 test-checked: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests with bounds checks
-	@PYTHON=$(BIN)/python tools/test_checked.sh
+	@PYTHON=$(BIN)/python tools/test_kernels.sh checked
 
 test-traced: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests with line tracing and reports their coverage
-	@PYTHON=$(BIN)/python tools/test_traced.sh
+	@PYTHON=$(BIN)/python tools/test_kernels.sh traced
 
 test-sanitized: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests under the address and undefined-behaviour sanitizers
-	@PYTHON=$(BIN)/python tools/test_sanitized.sh
+	@PYTHON=$(BIN)/python tools/test_kernels.sh sanitized
 
 locks: $(DONE)/venv ## Renews requirements/*.lock
 	@cd requirements && for use in $(LOCKS); do \

@@ -1,0 +1,143 @@
+"""Inputs of one request over a large release: a million rows, 500 candidates, a history of 50, 100 neighbours each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+ROWS = 1_000_000
+HISTORY = 50
+NEIGHBOURS = 100
+CANDIDATES = 500
+DIMS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One kernel's call. size: what a person calls these inputs. arguments: made once; kernels leave them as they are."""
+
+    kernel: str
+    size: str
+    arguments: tuple[object, ...]
+
+
+def make_cases(seed: int = 7, rows: int = ROWS) -> list[Case]:
+    """Returns a case for each kernel, all over the same columns."""
+    rng = np.random.default_rng(seed)
+    columns = {
+        "category": rng.integers(-1, 500, rows, np.int32),
+        "brand": rng.integers(-1, 2_000, rows, np.int32),
+        "price": rng.uniform(1, 100, rows).astype(np.float32),
+        "vectors": rng.standard_normal((rows, DIMS), np.float32),
+        "views": rng.integers(0, 1_000, rows).astype(np.float32),
+        "purchases": rng.integers(0, 50, rows).astype(np.float32),
+        "flags": rng.integers(0, 8, rows).astype(np.uint8),
+        "expire": np.zeros(rows, np.int64),
+    }
+    makers: list[Callable[[np.random.Generator, dict[str, np.ndarray]], list[Case]]] = [
+        _retrieval,
+        _filters,
+        _user,
+        _ranking,
+    ]
+    return [case for make in makers for case in make(rng, columns)]
+
+
+def _distinct(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    return rng.choice(rows, n, replace=False).astype(np.int32)
+
+
+def _retrieval(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:
+    rows = len(columns["price"])
+    # Neighbour lists of a history overlap: half of the entries come from a pool that all lists share.
+    pool = _distinct(rng, rows, 1_000)
+    offsets = np.minimum(np.arange(rows + 1, dtype=np.int64) * NEIGHBOURS, HISTORY * NEIGHBOURS)
+    lists = [
+        np.concatenate(
+            [rng.choice(pool, NEIGHBOURS // 2, replace=False), _distinct(rng, rows, NEIGHBOURS // 2)]
+        )
+        for _ in range(HISTORY)
+    ]
+    accumulate = (
+        np.arange(HISTORY, dtype=np.int32),
+        rng.random(HISTORY, np.float32),
+        offsets,
+        np.concatenate(lists).astype(np.int32),
+        rng.random(HISTORY * NEIGHBOURS, np.float32),
+        np.zeros(rows, np.float32),
+        np.zeros(rows, np.int32),
+        200,
+    )
+    sizes = (200, 200, 100)
+    found = [_distinct(rng, rows, n) for n in sizes]
+    blend = (
+        np.concatenate(found),
+        np.concatenate([np.sort(rng.random(n, np.float32))[::-1] for n in sizes]),
+        np.cumsum((0, *sizes)).astype(np.int32),
+        np.array([0.4, 0.4, 0.2], np.float32),
+        np.array(sizes, np.int32),
+        CANDIDATES,
+        np.full(rows, -1, np.int32),
+    )
+    return [
+        Case("accumulate_neighbours", f"{HISTORY} x {NEIGHBOURS} -> 200", accumulate),
+        Case("blend_candidates", "200 + 200 + 100 -> 500", blend),
+        Case("top_k", "500 -> 40", (rng.random(CANDIDATES, np.float32), 40)),
+    ]
+
+
+def _filters(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:
+    chosen = _distinct(rng, len(columns["price"]), CANDIDATES)
+    excluded = np.sort(_distinct(rng, len(columns["price"]), 200))
+    return [
+        Case("keep_flags", "500", (chosen, columns["flags"], 1, 12)),
+        Case("keep_not_in", "500 against 200", (chosen, excluded)),
+        Case("keep_codes", "500 against 5", (chosen, columns["category"], np.arange(5, dtype=np.int32))),
+        Case("keep_not_expired", "500", (chosen, columns["expire"], 1_000)),
+    ]
+
+
+def _user(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:
+    now_s = 1_700_000_000
+    times = np.sort(now_s - rng.integers(1, 60 * 86_400, HISTORY))
+    types = rng.choice([2, 3, 4, 5], HISTORY).astype(np.uint8)
+    history = (_distinct(rng, len(columns["price"]), HISTORY), times, types, now_s)
+    item = (columns["category"], columns["brand"], columns["price"], columns["vectors"], columns["vectors"])
+    x = (rng.random((1, 239)) * (rng.random((1, 239)) < 0.6)).astype(np.float32)
+    layers = [rng.standard_normal(s, np.float32) for s in ((239, 128), 128, (128, 64), 64, (64, DIMS), DIMS)]
+    return [
+        Case("summarize_history", f"{HISTORY} events", (*history, np.ones(16, np.float32), *item)),
+        Case("tower_forward", "1 user, 239-128-64-64", (x, *layers)),
+    ]
+
+
+def _ranking(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:
+    chosen = _distinct(rng, len(columns["price"]), CANDIDATES)
+    user = rng.standard_normal(DIMS, np.float32)
+    cross = (
+        chosen,
+        rng.random((CANDIDATES, 3), np.float32),
+        np.ones(CANDIDATES, np.float32),
+        np.arange(0, 40, 4, dtype=np.int32),
+        np.arange(0, 30, 3, dtype=np.int32),
+        10.0,
+        40.0,
+        user,
+        columns["category"],
+        columns["brand"],
+        columns["price"],
+        columns["vectors"],
+        columns["views"],
+        columns["purchases"],
+    )
+    head = [rng.standard_normal(s, np.float32) for s in ((10, 16), 16, 16, 1)]
+    matrix = rng.random((CANDIDATES, 10), np.float32)
+    order = (rng.random(40, np.float32), rng.integers(0, 8, 40, np.int32), rng.integers(0, 20, 40, np.int32))
+    return [
+        Case("assemble_cross_features", "500 x 10", cross),
+        Case("score_candidates", "500 x 64", (chosen, user, columns["vectors"], matrix, *head, 1.0, 0.0)),
+        Case("exact_search", "500 x 64", (user, columns["vectors"], chosen)),
+        Case("mmr_select", "40 -> 20", (*order, 20, 0.3, 5)),
+    ]
