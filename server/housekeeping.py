@@ -46,11 +46,13 @@ class Housekeeper:
         self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
         self._thread.start()
 
-    def stop(self, timeout_s: float) -> None:
-        """Lets the chore at hand finish, for at most timeout_s."""
+    def stop(self, timeout_s: float) -> bool:
+        """Lets the chore at hand finish, for at most timeout_s; returns whether the thread has ended."""
         self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def run_due(self) -> float:
         """Runs what is due; returns the seconds until the next chore."""

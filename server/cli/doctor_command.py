@@ -184,7 +184,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    file = settings.data_dir / "store" / "data.mdb"
+    file = settings.data_dir / "store" / "state" / "data.mdb"
     limit = settings.store.map_bytes_max
     used = file.stat().st_blocks * 512 if file.is_file() else 0
     tight = used > 0.8 * limit

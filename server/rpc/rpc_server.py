@@ -57,6 +57,10 @@ class RpcServer:
         self._gate.is_open = False
         self._set_health(HealthCheckResponse.NOT_SERVING)
 
+    def announce_drain(self) -> None:
+        """Says NOT_SERVING for good and goes on taking calls, so that balancers turn away before drain()."""
+        self._health.enter_graceful_shutdown()
+
     def drain(self, grace_s: float) -> bool:
         """Says NOT_SERVING, refuses new connections, lets running calls end for up to grace_s, and stops.
 

@@ -1,0 +1,68 @@
+"""The composition root of what is on disk: stores as the settings want them, for workers, the parent and commands."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from server.features.record_codec import RecordLimits
+from server.housekeeping import PeriodicTask, expire_files
+from server.settings import Settings
+from server.stores.embedded_store import EmbeddedStore
+from server.stores.event_log import EventLog
+from server.stores.store import DrainResult, Store, StoreLimits
+
+log = logging.getLogger(__name__)
+
+LOG_PATTERNS = ("*.jsonl", "*.log.*")
+_DAY_S, _HOUR_S = 86_400.0, 3_600.0
+_SWEEPS_MAX = 100
+
+
+def open_store(settings: Settings) -> Store:
+    """Opens the store; one object a process. Raises StoreUnavailable."""
+    knobs = settings.store
+    limits = StoreLimits(
+        record=RecordLimits(bought_items_max=knobs.bought_items_max, hidden_items_max=knobs.hidden_items_max),
+        map_bytes_max=knobs.map_bytes_max,
+        durable_writes=knobs.durable_writes,
+        event_id_retention_s=knobs.event_id_retention_days * _DAY_S,
+        recommendation_retention_s=knobs.recommendation_retention_hours * _HOUR_S,
+        queued_events_max=knobs.queued_events_max,
+    )
+    return EmbeddedStore(settings.data_dir / "store", limits)
+
+
+def open_event_log(settings: Settings) -> EventLog:
+    """Opens the Parquet event log, which may be empty."""
+    return EventLog(settings.data_dir / "events")
+
+
+def compact(store: Store, event_log: EventLog) -> DrainResult:
+    """Moves queued entries into the event log and removes what has expired; returns what was moved."""
+    moved = store.drain(event_log)
+    for _ in range(_SWEEPS_MAX):
+        if not store.sweep().more:
+            break
+    return moved
+
+
+def chores(settings: Settings, store: Store, event_log: EventLog) -> list[PeriodicTask]:
+    """Returns what the parent does now and then."""
+
+    def expire_logs() -> None:
+        expire_files(settings.data_dir / "logs", LOG_PATTERNS, settings.logs.retention_days, time.time())
+
+    def compact_and_tell() -> None:
+        moved = compact(store, event_log)
+        if moved != DrainResult():
+            log.info("moved into the event log: %s", moved)
+
+    def merge_files() -> None:
+        event_log.merge_files()
+
+    return [
+        PeriodicTask("compact", settings.store.compact_interval_s, compact_and_tell),
+        PeriodicTask("merge-event-files", _HOUR_S, merge_files),
+        PeriodicTask("expire-logs", _HOUR_S, expire_logs),
+    ]
