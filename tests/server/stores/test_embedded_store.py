@@ -1,0 +1,201 @@
+"""The embedded store keeps the contract, and what only a store on disk can do: grow, be shared, survive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from server.errors import StoreUnavailable
+from server.features.event_types import EventType
+from server.features.user_event import UserEvent
+from server.stores import lmdb_environment
+from server.stores.embedded_records import USERS
+from server.stores.embedded_store import EmbeddedStore
+from server.stores.entry_codec import text_key
+from server.stores.event_log import EventLog
+from server.stores.store import Store, StoreLimits
+from tests.support.store_contract import Clock, ListLog, StoreContract, event, history_items, keys, shown
+
+SMALL = StoreLimits(durable_writes=False, map_bytes_max=4 << 20)
+
+
+class TestEmbeddedStore(StoreContract):
+    @pytest.fixture
+    def make_store(self, tmp_path: Path) -> Iterator[Callable[[StoreLimits, Clock], Store]]:
+        opened: list[EmbeddedStore] = []
+
+        def make(limits: StoreLimits, clock: Clock) -> Store:
+            opened.append(EmbeddedStore(tmp_path / f"store-{len(opened)}", limits, clock=clock))
+            return opened[-1]
+
+        yield make
+        for store in opened:
+            store.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
+    store = EmbeddedStore(tmp_path / "store", SMALL)
+    yield store
+    store.close()
+
+
+def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
+    first = EmbeddedStore(tmp_path / "store")
+    first.events.append([event("e1")])
+    first.overlay.append([("a", True, {})])
+    first.close()
+    second = EmbeddedStore(tmp_path / "store")
+    assert history_items(second, "u:ann") == keys("a")
+    assert second.overlay.last_sequence() == 1
+    assert second.events.append([event("e1")]).duplicates == 1
+    second.close()
+
+
+def fill(store: EmbeddedStore, until: Callable[[int], bool]) -> int:
+    count = 0
+    while not until(count):
+        store.events.append([event(f"e{count}-{n}", user=f"user-{count}-{n}") for n in range(200)])
+        count += 1
+    return count
+
+
+def test_the_map_grows_as_the_store_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lmdb_environment, "MAP_BYTES_START", 256 << 10)
+    store = EmbeddedStore(tmp_path / "store", StoreLimits(durable_writes=False, map_bytes_max=64 << 20))
+    fill(store, lambda count: count == 10)
+    assert store.events.queued() == 2_000
+    assert history_items(store, "u:user-9-199") == keys("a")
+    store.close()
+
+
+def test_the_map_grows_while_other_threads_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lmdb_environment, "MAP_BYTES_START", 256 << 10)
+    store = EmbeddedStore(tmp_path / "store", StoreLimits(durable_writes=False, map_bytes_max=64 << 20))
+    store.events.append([event("e")])
+    stop = threading.Event()
+    failures: list[Exception] = []
+
+    def read() -> None:
+        try:
+            while not stop.is_set():
+                assert history_items(store, "u:ann") == keys("a")
+        except Exception as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    fill(store, lambda count: count == 2)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert failures == []
+    store.close()
+
+
+def test_a_full_store_says_so_keeps_what_it_has_and_can_be_emptied(store: EmbeddedStore) -> None:
+    with pytest.raises(StoreUnavailable) as refusal:
+        fill(store, lambda count: False)
+    assert refusal.value.reason == "STORE_FULL"
+    assert history_items(store, "u:user-0-0") == keys("a")
+    queued = store.events.queued()
+    log = ListLog()
+    assert store.drain(log).events == queued
+    assert store.users.delete("user-0-0")
+    assert store.events.append([event("again", user="user-1-1")]).stored == 1
+
+
+def test_a_full_recommendation_log_does_not_stop_events(store: EmbeddedStore) -> None:
+    def show_for_ever() -> None:
+        for batch in range(10_000):
+            store.recommendations.append([shown(f"r{batch}-{n}") for n in range(100)])
+
+    with pytest.raises(StoreUnavailable):
+        show_for_ever()
+    assert store.events.append([event("e1")]).stored == 1
+
+
+def test_a_change_that_fails_leaves_nothing_behind(store: EmbeddedStore) -> None:
+    bad = UserEvent("e2", "ann", "", "\ud800", EventType.VIEW, 5)  # a lone surrogate has no UTF-8
+    with pytest.raises(UnicodeEncodeError):
+        store.events.append([event("e1"), bad])
+    assert store.users.read("u:ann") is None
+    assert store.events.queued() == 0
+    assert store.events.append([event("e1")]).stored == 1
+
+
+def test_a_damaged_record_is_an_unavailable_one(store: EmbeddedStore) -> None:
+    store.events.append([event("e1")])
+    store._state.write(lambda writer: writer.put(USERS, text_key("u:ann"), b"\0" * 60))
+    with pytest.raises(StoreUnavailable) as refusal:
+        store.users.read("u:ann")
+    assert refusal.value.reason == "RECORD_DAMAGED"
+
+
+class CutLog(ListLog):
+    """An event log whose process dies right before or right after it has stored a batch."""
+
+    def __init__(self, at: int, *, after: bool) -> None:
+        super().__init__()
+        self.at, self.after, self.calls = at, after, 0
+        self.appended: list[tuple[str, list[str]]] = []
+
+    def append_events(self, events: Sequence[UserEvent], batch_name: str) -> object:
+        self.calls += 1
+        if self.calls == self.at and not self.after:
+            raise KeyboardInterrupt
+        self.appended.append((batch_name, [e.event_id for e in events]))
+        super().append_events(events, batch_name)
+        if self.calls == self.at:
+            raise KeyboardInterrupt
+        return None
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_drain_that_was_cut_off_goes_on_with_the_same_batch(
+    store: EmbeddedStore, at: int, after: bool
+) -> None:
+    store.events.append([event(f"e{n}") for n in range(5)])
+    log = CutLog(at, after=after)
+    with pytest.raises(KeyboardInterrupt):
+        store.drain(log, batch_size=2)
+    store.events.append([event("late")])
+    store.drain(log, batch_size=2)
+    assert sorted(log.events) == ["e0", "e1", "e2", "e3", "e4", "late"]
+    contents: dict[str, list[str]] = {}
+    for name, ids in log.appended:
+        assert contents.setdefault(name, ids) == ids
+    assert store.events.queued() == 0
+
+
+def test_a_drain_reaches_the_parquet_log_and_an_erasure_removes_it_there(
+    store: EmbeddedStore, tmp_path: Path
+) -> None:
+    log = EventLog(tmp_path / "events")
+    store.events.append([event("e1"), event("e2", user="bob")])
+    store.events.append([event("e3", user="", session="s1")])
+    store.events.link_session("s1", "ann", 1)
+    store.drain(log)
+    assert log.row_count() == 3
+    store.users.delete("ann")
+    store.drain(log)
+    assert log.read().column("event_id").to_pylist() == ["e2"]
+    assert log.append_events([event("e1")], "replay").stored == 0
+
+
+def test_only_one_drain_runs_at_a_time(store: EmbeddedStore) -> None:
+    store.events.append([event("e1")])
+    inner: list[int] = []
+
+    class Nested(ListLog):
+        def append_events(self, events: Sequence[UserEvent], batch_name: str) -> object:
+            inner.append(store.drain(ListLog()).events)
+            return super().append_events(events, batch_name)
+
+    assert store.drain(Nested()).events == 1
+    assert inner == [0]
