@@ -23,7 +23,8 @@ from offline.evaluation.metrics import Metrics, ranking_metrics, user_blocks
 from server.errors import FieldViolation, InvalidRequest
 from server.features.event_types import HISTORY_EVENT_TYPES
 
-BLOCK_USERS = 256
+BLOCK_USERS_MAX = 256
+BLOCK_SCORES_MAX = 8_000_000
 
 Method = Callable[[NDArray[np.int32]], NDArray[np.int32]]
 """Ranks for users (codes of the split): i32[users, k] item rows, best first, -1 where a list is short."""
@@ -98,9 +99,10 @@ def evaluate_methods(
 ) -> dict[str, Metrics]:
     """Returns each method's metrics over all test users."""
     results = {}
+    block_users = min(BLOCK_USERS_MAX, max(1, BLOCK_SCORES_MAX // len(split.item_ids)))
     for name, method in methods.items():
         ranked = []
-        for block in user_blocks(split.test_users.size, BLOCK_USERS):
+        for block in user_blocks(split.test_users.size, block_users):
             users = split.test_users[block]
             ranked.append(method(users))
             if progress is not None:
