@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import accumulate
 
 Clock = Callable[[], float]
 
 
+class StageGroup(IntEnum):
+    """The groups of stages that share a part of the time, in their order."""
+
+    HYDRATION = 0
+    RETRIEVAL = 1
+    SCORING = 2
+    RERANKING = 3
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetValues:
-    """Milliseconds for each part of a request; the settings section ``budget``."""
+    """Milliseconds for each part of a request; the settings section ``budget``.
+
+    group_shares: which share of a request's working time is used up when each group must have ended.
+    """
 
     deadline_ms: float
     admission_ms: float
@@ -20,6 +34,11 @@ class BudgetValues:
     rerank_ms: float
     encode_ms: float
     reserve_ms: float
+    group_shares: tuple[float, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        ends_ms = list(accumulate((self.user_record_ms, self.retrieval_ms, self.scoring_ms, self.rerank_ms)))
+        object.__setattr__(self, "group_shares", tuple(end_ms / ends_ms[-1] for end_ms in ends_ms))
 
     @property
     def longest_path_ms(self) -> float:
@@ -52,9 +71,14 @@ class RequestBudget:
         self.work_ends_s = min(own_deadline_s, deadline_s) - values.reserve_ms / 1e3
         self.group_ends_s = self.work_ends_s
 
-    def begin_group(self, allowed_ms: float) -> None:
-        """Gives the stages that follow at most this much time, and never more than the request has."""
-        self.group_ends_s = min(self.work_ends_s, self.clock() + allowed_ms / 1e3)
+    def begin_group(self, group: StageGroup) -> None:
+        """Sets when the stages that follow must have ended: at their group's share of the request's time.
+
+        Shares add up, so a group has what those before it left over, and a request with little time shares
+        out that little.
+        """
+        available_s = self.work_ends_s - self.started_s
+        self.group_ends_s = self.started_s + available_s * self.values.group_shares[group]
 
     def lift(self) -> None:
         """Lets no stage be late any more: for the fallback, which works in the reserve and is quick."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ext import keep_not_in, top_k
 from server.errors import ContractBroken
+from server.pipeline.budget import StageGroup
 from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.degradation import DegradedReason, StageFailed
 from server.pipeline.query import NOTHING_RETRIEVED, Query
@@ -77,7 +78,7 @@ class Pipeline(Generic[QueryT]):
         a stage breaks its contract.
         """
         batch = self._score(query, self.retrieve(query))
-        query.budget.begin_group(query.budget.values.rerank_ms)
+        query.budget.begin_group(StageGroup.RERANKING)
         return self._select(query, batch)
 
     def retrieve(self, query: QueryT) -> CandidateBatch:
@@ -85,10 +86,10 @@ class Pipeline(Generic[QueryT]):
         budget = query.budget
         if budget.is_used_up():
             raise StageFailed(type(self).__name__, DegradedReason.DEADLINE)
-        budget.begin_group(budget.values.user_record_ms)
+        budget.begin_group(StageGroup.HYDRATION)
         for hydrator in self.parts.hydrators:
             hydrator.run(query)
-        budget.begin_group(budget.values.retrieval_ms)
+        budget.begin_group(StageGroup.RETRIEVAL)
         query.retrieved = [source.run(query) for source in self.parts.sources]
         return self._merge(query)
 
@@ -144,7 +145,7 @@ class Pipeline(Generic[QueryT]):
         return batch.join(added)
 
     def _score(self, query: QueryT, batch: CandidateBatch) -> CandidateBatch:
-        query.budget.begin_group(query.budget.values.scoring_ms)
+        query.budget.begin_group(StageGroup.SCORING)
         if self.parts.features is not None:
             batch = self.parts.features.run(query, batch)
         for scorer in self.parts.scorers:

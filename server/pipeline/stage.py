@@ -23,11 +23,14 @@ class Stage(Generic[QueryT]):
     An author derives from one of the kinds in stages.py and writes its hook. `run()` is the framework's: it is
     final, and a class that replaces it does not come into being (TypeError).
 
-    name: the class's name; logs, spans and reports use it. kind: the stage kind's name.
+    name: the class's name; logs, spans and reports use it. kind: the stage kind's name. costly: whether the
+    stage is left out once its group's time is used up; others go on until the request's is, because leaving
+    them out would save next to nothing.
     """
 
     kind: ClassVar[str] = ""
     name: ClassVar[str] = ""
+    costly: ClassVar[bool] = False
     policy: FailurePolicy = ESSENTIAL
 
     def __init_subclass__(cls, *, kind: str | None = None) -> None:
@@ -55,7 +58,8 @@ class Stage(Generic[QueryT]):
         clock = query.budget.clock
         started_s = clock()
         reason = self.policy.fail_open
-        if reason is not None and started_s >= query.budget.group_ends_s:
+        ends_s = query.budget.group_ends_s if self.costly else query.budget.work_ends_s
+        if reason is not None and started_s >= ends_s:
             query.degrade(DegradedReason.DEADLINE)
             self._record(query, started_s, candidates_in, candidates_in, late=True)
             return None

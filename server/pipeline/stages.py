@@ -57,6 +57,7 @@ class QueryHydrator(Stage[QueryT], Generic[QueryT, _FieldT], kind="query_hydrato
 class Source(Stage[QueryT], kind="source"):
     """Proposes candidates."""
 
+    costly = True
     policy = FailurePolicy(DegradedReason.SOURCE_FAILED)
 
     def retrieve(self, query: QueryT) -> Retrieved:
@@ -118,6 +119,7 @@ class Filter(Stage[QueryT], kind="filter"):
 class FeatureAssembler(Stage[QueryT], kind="feature_assembler"):
     """Gives candidates the features that scorers read. width: columns of the matrix."""
 
+    costly = True
     policy = FailurePolicy(DegradedReason.SCORER_UNAVAILABLE)
     width: ClassVar[int] = 0
 
@@ -143,6 +145,7 @@ class FeatureAssembler(Stage[QueryT], kind="feature_assembler"):
 class Scorer(Stage[QueryT], kind="scorer"):
     """Gives candidates the score that orders them."""
 
+    costly = True
     policy = FailurePolicy(DegradedReason.SCORER_UNAVAILABLE)
 
     def score(self, query: QueryT, batch: CandidateBatch) -> NDArray[np.float32]:

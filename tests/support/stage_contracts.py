@@ -84,7 +84,7 @@ class StageContract:
 
     def test_late_stage_is_dropped_unless_it_is_essential(self, shop: Shop) -> None:
         stage, query = self.stage(shop), self.query(shop)
-        query.budget.group_ends_s = shop.clock.now_s
+        query.budget.group_ends_s = query.budget.work_ends_s = shop.clock.now_s
         self.run(stage, query, shop)
         assert query.records[-1].late is not stage.policy.essential
         assert query.degraded == ([] if stage.policy.essential else [DegradedReason.DEADLINE])

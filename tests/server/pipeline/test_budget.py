@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.pipeline.budget import BudgetValues, RequestBudget
+from server.pipeline.budget import BudgetValues, RequestBudget, StageGroup
 from server.settings import BudgetSettings
 from tests.support.recommending import BUDGET, StandingClock
 
@@ -25,14 +25,29 @@ def test_callers_earlier_deadline_wins() -> None:
     assert RequestBudget(BUDGET, clock() + 0.010, clock).is_used_up()
 
 
-def test_group_has_its_own_time_within_the_requests() -> None:
+def test_groups_share_out_the_time_of_a_request() -> None:
     clock = StandingClock()
     budget = RequestBudget(BUDGET, float("inf"), clock)
-    budget.begin_group(10)
-    assert budget.group_ends_s - clock() == pytest.approx(0.010)
-    clock.now_s += 0.060
-    budget.begin_group(10)
-    assert budget.group_ends_s == budget.work_ends_s
+    ends_ms = []
+    for group in StageGroup:
+        budget.begin_group(group)
+        ends_ms.append((budget.group_ends_s - clock()) * 1e3)
+    assert ends_ms == pytest.approx([65 * 8 / 57, 65 * 18 / 57, 65 * 53 / 57, 65])
+
+
+def test_request_with_little_time_shares_out_that_little() -> None:
+    clock = StandingClock()
+    budget = RequestBudget(BUDGET, clock() + 0.015 + 0.00057, clock)
+    budget.begin_group(StageGroup.RETRIEVAL)
+    assert budget.group_ends_s - clock() == pytest.approx(0.00018)
+
+
+def test_group_has_what_those_before_it_left_over() -> None:
+    clock = StandingClock()
+    budget = RequestBudget(BUDGET, float("inf"), clock)
+    clock.now_s += 0.001
+    budget.begin_group(StageGroup.RETRIEVAL)
+    assert budget.group_ends_s - clock() > 0.010
 
 
 def test_lifted_budget_is_never_used_up() -> None:

@@ -201,12 +201,12 @@ def test_time_that_runs_out_drops_what_is_left_and_still_answers() -> None:
     ]
 
 
-def test_slow_group_does_not_eat_the_next_ones_time() -> None:
+def test_slow_group_leaves_out_its_own_stages_and_not_the_next_ones() -> None:
     clock = StandingClock()
 
     class SlowSource(RowsSource):
         def retrieve(self, query: NumberQuery) -> Retrieved:
-            clock.now_s += 0.011
+            clock.now_s += 0.022
             return super().retrieve(query)
 
     query = new_query(clock=clock)
