@@ -100,32 +100,39 @@ def _explained(
 
 def _reasons(
     query: RecommendQuery, batch: CandidateBatch, sources: Sequence[Sequence[SourceKind]]
-) -> list[Reason | None]:
+) -> Sequence[Reason | None]:
     if query.caller_item_ids:
         return [None] * len(batch)
     context = _because(query, SourceKind.CONTEXT_NEIGHBOURS, batch)
     history = _because(query, SourceKind.COLLABORATIVE, batch)
     codes = query.release.arrays.category[batch.rows].tolist()
-    categories = query.release.categories
-    return [
-        _reason(
-            query,
-            kinds,
-            {SourceKind.CONTEXT_NEIGHBOURS: context[at], SourceKind.COLLABORATIVE: history[at]},
-            categories[codes[at]] if codes[at] >= 0 else "",
-        )
-        for at, kinds in enumerate(sources)
-    ]
+    reasons = []
+    for at, kinds in enumerate(sources):
+        kind = _reason_kind(kinds)
+        if kind is None:
+            reasons.append(_popular(query, codes[at]))
+        elif kind is ReasonKind.SIMILAR_TO_CONTEXT:
+            reasons.append(_similar(query, kind, context[at]))
+        elif kind is ReasonKind.SIMILAR_TO_HISTORY:
+            reasons.append(_similar(query, kind, history[at]))
+        else:
+            reasons.append(Reason(kind))
+    return reasons
 
 
-def _reason(
-    query: RecommendQuery, kinds: Sequence[SourceKind], related: dict[SourceKind, int], category: str
-) -> Reason:
-    for source, kind in _REASONS:
-        if source in kinds:
-            row = related.get(source, -1)
-            return Reason(kind, query.release.item_id(row) if row >= 0 else "")
-    return Reason(ReasonKind.POPULAR_IN_CATEGORY if query.restricted else ReasonKind.POPULAR, "", category)
+@lru_cache(maxsize=1024)
+def _reason_kind(kinds: Sequence[SourceKind]) -> ReasonKind | None:
+    """Returns the reason of an item by its sources; None where it is in the list for being popular."""
+    return next((kind for source, kind in _REASONS if source in kinds), None)
+
+
+def _similar(query: RecommendQuery, kind: ReasonKind, row: int) -> Reason:
+    return Reason(kind, query.release.item_id(row) if row >= 0 else "")
+
+
+def _popular(query: RecommendQuery, category: int) -> Reason:
+    kind = ReasonKind.POPULAR_IN_CATEGORY if query.restricted else ReasonKind.POPULAR
+    return Reason(kind, "", query.release.categories[category] if category >= 0 else "")
 
 
 def _because(query: RecommendQuery, source: SourceKind, batch: CandidateBatch) -> list[int]:
