@@ -1,0 +1,142 @@
+"""Builds the ANN index of a release: usearch HNSW over unit item vectors, int8, its keys are rows.
+
+usearch scales each vector to its own length before it rounds to int8, so an int8 index ranks by cosine whatever
+its metric is called; item vectors are of unit length for this reason. Vectors are added by one thread: concurrent
+adds lose nodes. An item that a search for its own vector does not find could never be recommended, so that is
+checked, and the index is built anew with more links until every item is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.releases.ann_index import Index
+
+Floats = NDArray[np.float32]
+Progress = Callable[[float], None]
+"""Called now and then with the share done, 0 to 1."""
+
+_CHUNK_ROWS = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class AnnOptions:
+    """Knobs of the index. connectivity: links a node; the rest is usearch's own words.
+
+    self_search_count: places among which an item must find itself, or an item with an equal vector.
+    attempts_max: how often the links are doubled before the build is given up.
+    """
+
+    connectivity: int = 16
+    expansion_add: int = 128
+    expansion_search: int = 64
+    self_search_count: int = 20
+    attempts_max: int = 4
+    recall_queries: int = 500
+    recall_count: int = 200
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AnnReport:
+    """What was built. recall: share of the exact recall_count best that the index finds, mean over items."""
+
+    items: int
+    connectivity: int
+    attempts: int
+    recall: float
+
+
+class UnreachableItems(RuntimeError):
+    """Some items cannot be found in the index, however many links it is given."""
+
+
+def build_ann_index(
+    vectors: Floats, path: Path, options: AnnOptions | None = None, progress: Progress | None = None
+) -> AnnReport:
+    """Writes the index of vectors, float32[I, V], to a file and returns what it is worth.
+
+    Raises UnreachableItems when an item cannot be found after attempts_max builds.
+    """
+    options = options or AnnOptions()
+    connectivity = options.connectivity
+    for attempt in range(1, options.attempts_max + 1):
+        index = _build(vectors, connectivity, options, progress)
+        lost = find_lost(index, vectors, options.self_search_count)
+        if not len(lost):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            index.save(str(path))
+            return AnnReport(len(vectors), connectivity, attempt, _recall(index, vectors, options))
+        connectivity *= 2
+    raise UnreachableItems(f"{len(lost)} of {len(vectors)} items cannot be found in the ANN index")
+
+
+def find_lost(index: Index, vectors: Floats, count: int) -> NDArray[np.int64]:
+    """Returns the rows that a search for their own vector does not find among the best `count`.
+
+    A row whose place is taken by items at least as near (equal vectors among them) counts as found.
+    """
+    lost: list[int] = []
+    for start in range(0, len(vectors), _CHUNK_ROWS):
+        chunk = vectors[start : start + _CHUNK_ROWS]
+        for offset, keys in enumerate(_search(index, chunk, count)):
+            row = start + offset
+            if row not in keys and not _is_crowded_out(index, vectors, row, keys, count):
+                lost.append(row)
+    return np.array(lost, np.int64)
+
+
+def _is_crowded_out(index: Index, vectors: Floats, row: int, keys: NDArray[np.int64], count: int) -> bool:
+    """Whether `count` items look to the index just like this one, so that it may not be among them.
+
+    int8 makes near vectors equal: the worst hit is then as near as the row's own, rounded, vector.
+    """
+    if len(keys) < count:
+        return False
+    cosines = vectors[keys] @ vectors[row]
+    return bool(cosines.min() > 1 - 1e-3)
+
+
+def _build(vectors: Floats, connectivity: int, options: AnnOptions, progress: Progress | None) -> Index:
+    index = Index(
+        ndim=vectors.shape[1],
+        metric="cos",
+        dtype="i8",
+        connectivity=connectivity,
+        expansion_add=options.expansion_add,
+        expansion_search=options.expansion_search,
+    )
+    for start in range(0, len(vectors), _CHUNK_ROWS):
+        stop = min(start + _CHUNK_ROWS, len(vectors))
+        index.add(np.arange(start, stop, dtype=np.uint64), vectors[start:stop], threads=1)
+        if progress is not None:
+            progress(stop / len(vectors))
+    return index
+
+
+def _recall(index: Index, vectors: Floats, options: AnnOptions) -> float:
+    """Item vectors stand in for users': the two live in one space."""
+    if not len(vectors):
+        return 1.0
+    rng = np.random.default_rng(options.seed)
+    rows = rng.choice(len(vectors), min(options.recall_queries, len(vectors)), replace=False)
+    count = min(options.recall_count, len(vectors))
+    exact = np.argsort(-(vectors[rows] @ vectors.T), axis=1, kind="stable")[:, :count]
+    found = _search(index, vectors[rows], count)
+    hits = [len(np.intersect1d(e, f)) for e, f in zip(exact, found, strict=True)]
+    return float(np.mean(hits) / count)
+
+
+def _search(index: Index, vectors: Floats, count: int) -> list[NDArray[np.int64]]:
+    """Returns the keys found for each vector, best first."""
+    # One vector gives matches of another type than several do.
+    if len(vectors) == 1:
+        return [np.asarray(index.search(vectors[0], count, threads=1).keys, np.int64)]
+    matches = index.search(vectors, count, threads=1)
+    keys, counts = np.asarray(matches.keys, np.int64), matches.counts  # type: ignore[union-attr]
+    return [row[:found] for row, found in zip(keys, counts, strict=True)]

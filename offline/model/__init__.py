@@ -1,0 +1,1 @@
+"""The two-tower model: definition, training, export. The only package that imports PyTorch."""

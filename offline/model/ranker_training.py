@@ -1,0 +1,193 @@
+"""Stage two of the training: the head over the cross features, the weight of the dot product and the bias.
+
+Learns on candidate lists of the period that the towers' validation run held back: sources and towers know
+nothing of it, so no score holds the label. Loss: softmax over each list (Cao et al., "Learning to Rank: From
+Pairwise Approach to Listwise Approach", ICML 2007). The bias is set afterwards, where the order is settled.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from offline.model.candidate_lists import CandidateList
+from offline.model.training import EpochReport, Report
+from offline.model.two_tower import CrossHead, TwoTowerModel
+from offline.model.validation import LIST_LENGTH, RetrievalQuality
+from server.features.declarations import CROSS_FEATURES
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class RankerOptions:
+    """Knobs of stage two. holdout: share of the lists, the latest, that choose the number of epochs."""
+
+    requests_max: int = 3_000
+    epochs_max: int = 60
+    patience: int = 10
+    batch_lists: int = 32
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-2
+    holdout: float = 0.25
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRanker:
+    """What to put into the model. quality, blend_quality: on the lists held back, recall within a list's chosen."""
+
+    head: CrossHead
+    dot_scale: float
+    score_bias: float
+    lists: int
+    quality: RetrievalQuality
+    blend_quality: RetrievalQuality
+
+    def install(self, model: TwoTowerModel) -> None:
+        """Puts the head and the two numbers into a model whose towers were trained alike."""
+        model.head.load_state_dict(self.head.state_dict())
+        with torch.no_grad():
+            model.dot_scale.fill_(self.dot_scale)
+            model.score_bias.fill_(self.score_bias)
+
+
+@dataclass(frozen=True, slots=True)
+class _Padded:
+    """L lists of up to N candidates: cross [L, N, C], dot, blend [L, N], chosen, real bool[L, N]."""
+
+    cross: Tensor
+    dot: Tensor
+    blend: Tensor
+    chosen: Tensor
+    real: Tensor
+
+    def part(self, lists: Tensor) -> _Padded:
+        return _Padded(
+            self.cross[lists], self.dot[lists], self.blend[lists], self.chosen[lists], self.real[lists]
+        )
+
+
+class _ListScorer(nn.Module):
+    """dot * dot_scale + head(cross), without the bias, which no order depends on."""
+
+    def __init__(self, dot_scale: float) -> None:
+        super().__init__()
+        self.head = CrossHead()
+        self.dot_scale = nn.Parameter(torch.tensor(dot_scale))
+
+    def forward(self, lists: _Padded) -> Tensor:
+        scores: Tensor = lists.dot * self.dot_scale + self.head(lists.cross)
+        return scores.masked_fill(~lists.real, _PADDING)
+
+
+_PADDING = -1e9
+
+
+def fit_ranker(
+    lists: Sequence[CandidateList], dot_scale: float, options: RankerOptions, report: Report
+) -> FittedRanker | None:
+    """Returns the ranker trained on lists, oldest first; None when none of them has a chosen and another candidate.
+
+    dot_scale: where the weight of the dot product begins.
+    """
+    useful = [found for found in lists if found.chosen.any() and not found.chosen.all()]
+    if len(useful) < 2:
+        return None
+    padded = _pad(useful)
+    begin = max(1, min(len(useful) - 1, round(len(useful) * (1 - options.holdout))))
+    everything = torch.arange(len(useful))
+    held_back = padded.part(everything[begin:])
+    scorer, epochs, quality = _choose_epochs(
+        padded.part(everything[:begin]), held_back, dot_scale, options, report
+    )
+    scorer = _train(padded, dot_scale, options, epochs)
+    with torch.no_grad():
+        bias = -float(_served_logits(scorer(padded)).mean())
+        blend = _quality(held_back.blend.masked_fill(~held_back.real, _PADDING), held_back.chosen)
+    return FittedRanker(scorer.head, scorer.dot_scale.item(), bias, len(useful), quality, blend)
+
+
+def _choose_epochs(
+    train: _Padded, held_back: _Padded, dot_scale: float, options: RankerOptions, report: Report
+) -> tuple[_ListScorer, int, RetrievalQuality]:
+    trainer = _Trainer(train, dot_scale, options)
+    best, best_epoch, best_scorer = RetrievalQuality(-1.0, -1.0), 0, trainer.scorer
+    for epoch in range(1, options.epochs_max + 1):
+        loss = trainer.run_epoch()
+        with torch.no_grad():
+            quality = _quality(trainer.scorer(held_back), held_back.chosen)
+        report(EpochReport("ranker", epoch, options.epochs_max, loss, quality, 0.0))
+        if quality.target > best.target:
+            best, best_epoch, best_scorer = quality, epoch, copy.deepcopy(trainer.scorer)
+        elif epoch - best_epoch >= options.patience:
+            break
+    return best_scorer, best_epoch, best
+
+
+def _train(lists: _Padded, dot_scale: float, options: RankerOptions, epochs: int) -> _ListScorer:
+    trainer = _Trainer(lists, dot_scale, options)
+    for _ in range(epochs):
+        trainer.run_epoch()
+    return trainer.scorer
+
+
+class _Trainer:
+    def __init__(self, lists: _Padded, dot_scale: float, options: RankerOptions) -> None:
+        torch.manual_seed(options.seed)
+        self.scorer = _ListScorer(dot_scale)
+        self._lists = lists
+        self._batch_lists = options.batch_lists
+        self._optimizer = torch.optim.AdamW(
+            self.scorer.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+
+    def run_epoch(self) -> float:
+        """Trains on every list once; returns the mean loss."""
+        total = 0.0
+        order = torch.randperm(len(self._lists.dot))
+        for places in order.split(self._batch_lists):  # type: ignore[no-untyped-call]
+            part = self._lists.part(places)
+            log_shares = torch.log_softmax(self.scorer(part), dim=1)
+            chosen = part.chosen.float()
+            loss = -((log_shares * chosen).sum(1) / chosen.sum(1)).mean()
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            total += loss.item() * len(places)
+        return total / len(order)
+
+
+def _pad(lists: Sequence[CandidateList]) -> _Padded:
+    longest = max(len(found.rows) for found in lists)
+    cross = np.zeros((len(lists), longest, len(CROSS_FEATURES)), np.float32)
+    dot, blend = np.zeros((2, len(lists), longest), np.float32)
+    chosen, real = np.zeros((2, len(lists), longest), bool)
+    for at, found in enumerate(lists):
+        count = len(found.rows)
+        cross[at, :count], dot[at, :count], blend[at, :count] = found.cross, found.dot, found.blend
+        chosen[at, :count], real[at, :count] = found.chosen, True
+    return _Padded(*(torch.from_numpy(array) for array in (cross, dot, blend, chosen, real)))
+
+
+def _served_logits(scores: Tensor) -> Tensor:
+    """The logits that would be shown: the best LIST_LENGTH of each list. The score .5 is their mean's."""
+    best: Tensor = scores.topk(min(LIST_LENGTH, scores.shape[1]), dim=1).values
+    return best[best > _PADDING / 2]
+
+
+def _quality(scores: Tensor, chosen: Tensor) -> RetrievalQuality:
+    """Recall and NDCG at LIST_LENGTH of the chosen items that are in the lists."""
+    length = min(LIST_LENGTH, scores.shape[1])
+    hits = chosen.gather(1, scores.topk(length, dim=1).indices).double()
+    counts = chosen.sum(1)
+    discounts = 1 / torch.log2(torch.arange(length, dtype=torch.float64) + 2)
+    ideal = discounts.cumsum(0)[counts.clamp(max=length) - 1]
+    recall = (hits.sum(1) / counts).mean()
+    return RetrievalQuality(float(recall), float((hits @ discounts / ideal).mean()))

@@ -1,0 +1,232 @@
+"""`shortlist train`: from what `build` wrote under work/ to the model under work/model/.
+
+work/model/
+  model.json               configuration, schema hash, how it was trained
+  user_tower.onnx item_tower.onnx two_tower.onnx
+  weights/<name>.npy       format.MODEL_WEIGHTS
+  item_vectors.npy history_embeddings.npy title_embeddings.npy image_embeddings.npy      by row of items.parquet
+  text_encoder/            config.json idf.npy projection.npy
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from offline.model.candidate_lists import BlendOptions
+from offline.model.candidate_requests import past_lists
+from offline.model.dataset import ExampleOptions, load_training_data
+from offline.model.export import model_config, model_json, onnx_files
+from offline.model.item_snapshots import Catalogue, DailyItemSnapshots, item_features
+from offline.model.ranker_training import FittedRanker, RankerOptions, fit_ranker
+from offline.model.training import FittedTowers, Report, TowerOptions, fit_towers, item_vectors
+from offline.model.training_data import TrainingData
+from offline.model.two_tower import TwoTowerModel
+from offline.text import fit_text_encoder
+from server.errors import Refused
+from server.features.encoding import ITEM_HASH_BUCKETS, bucket_table, encode_items
+from server.features.text_encoder import TextEncoder
+
+ITEMS_FILE = "items.parquet"
+BUILD_FILE = "build.json"
+MODEL_DIR = "model"
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """All knobs of the training."""
+
+    towers: TowerOptions = field(default_factory=TowerOptions)
+    ranker: RankerOptions = field(default_factory=RankerOptions)
+    examples: ExampleOptions = field(default_factory=ExampleOptions)
+    blend: BlendOptions = field(default_factory=BlendOptions)
+
+    def with_seed(self, seed: int, threads: int) -> TrainOptions:
+        """Returns the same options with a seed and a number of threads."""
+        towers = replace(self.towers, seed=seed, threads=threads)
+        return replace(self, towers=towers, ranker=replace(self.ranker, seed=seed))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSummary:
+    """What was trained: counts, metrics by name, seconds."""
+
+    model_version: str
+    items: int
+    queries: int
+    examples: int
+    epochs: int
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSummary:
+    """Trains on work_dir and writes work_dir/model, replacing what was there.
+
+    Raises Refused when `build` has not run, or found nothing to learn from.
+    """
+    started = time.monotonic()
+    if not (work_dir / ITEMS_FILE).is_file():
+        raise Refused("there is nothing to train on: run `shortlist build` first", reason="NOT_BUILT")
+    items = pq.read_table(work_dir / ITEMS_FILE).combine_chunks()
+    encoder = fit_text_encoder(*texts(items), seed=options.towers.seed)
+    catalogue = read_catalogue(items, encoder)
+    data = load_training_data(work_dir, catalogue, options.examples)
+    if not len(data.times_s):
+        raise Refused("no user has done anything to learn from", reason="NOTHING_TO_LEARN")
+    towers = fit_towers(data, options.towers, report)
+    ranker = _fit_ranker(data, catalogue, towers, options, report)
+    if ranker is not None:
+        ranker.install(towers.model)
+    built = json.loads((work_dir / BUILD_FILE).read_text(encoding="utf-8"))
+    vectors = vectors_at_build(towers.model, items, catalogue, int(built["as_of_s"]))
+    metrics = _metrics(towers, ranker)
+    version = _write(work_dir / MODEL_DIR, towers.model, encoder, catalogue, vectors, metrics, options)
+    return TrainSummary(
+        model_version=version,
+        items=catalogue.item_count,
+        queries=len(data.times_s),
+        examples=len(data.example_rows),
+        epochs=towers.epochs,
+        metrics=metrics,
+        seconds=time.monotonic() - started,
+    )
+
+
+def texts(items: pa.Table) -> tuple[list[str], list[str], list[str]]:
+    """Returns titles, categories and brands of items.parquet."""
+    titles, categories, brands = (items.column(name).to_pylist() for name in ("title", "category", "brand"))
+    return titles, categories, brands
+
+
+def read_catalogue(items: pa.Table, encoder: TextEncoder) -> Catalogue:
+    """Returns the attributes of items.parquet, in its row order."""
+    return Catalogue(
+        category=_column(items, "category_code").astype(np.int32),
+        brand=_column(items, "brand_code").astype(np.int32),
+        categories=_names(items, "category"),
+        brands=_names(items, "brand"),
+        price=_column(items, "price").astype(np.float32),
+        added_time_s=_column(items, "added_time_s").astype(np.int64),
+        in_stock=_column(items, "in_stock").astype(np.float32),
+        promoted=_column(items, "promoted").astype(np.float32),
+        title_embeddings=encoder.encode(*texts(items)),
+        image_embeddings=_image_embeddings(items),
+    )
+
+
+def vectors_at_build(model: TwoTowerModel, items: pa.Table, catalogue: Catalogue, as_of_s: int) -> Floats:
+    """Returns all items' unit vectors, float32[I, V], with their features as of the build."""
+    names = ("view_count_7d", "purchase_count_7d", "avg_rating", "num_ratings", "trending_score")
+    values = {name: _column(items, name).astype(np.float32) for name in names}
+    rows = np.arange(catalogue.item_count, dtype=np.int64)
+    inputs = encode_items(
+        item_features(catalogue, values, as_of_s, rows),
+        bucket_table(catalogue.categories, ITEM_HASH_BUCKETS),
+        bucket_table(catalogue.brands, ITEM_HASH_BUCKETS),
+    )
+    return item_vectors(model, inputs)
+
+
+def _fit_ranker(
+    data: TrainingData, catalogue: Catalogue, towers: FittedTowers, options: TrainOptions, report: Report
+) -> FittedRanker | None:
+    if towers.held_out is None:
+        return None
+    assert isinstance(data.items, DailyItemSnapshots)
+    lists = past_lists(
+        data,
+        catalogue,
+        data.items,
+        towers.held_out,
+        options.blend,
+        requests_max=options.ranker.requests_max,
+        seed=options.ranker.seed,
+    )
+    return fit_ranker(list(lists), options.towers.logit_scale, options.ranker, report)
+
+
+def _metrics(towers: FittedTowers, ranker: FittedRanker | None) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    if towers.held_out is not None:
+        metrics["validation_embedding_recall_20"] = towers.held_out.quality.recall
+        metrics["validation_embedding_ndcg_20"] = towers.held_out.quality.ndcg
+    if ranker is not None:
+        metrics["validation_ranked_ndcg_20"] = ranker.quality.ndcg
+        metrics["validation_blend_ndcg_20"] = ranker.blend_quality.ndcg
+    return metrics
+
+
+def _write(
+    directory: Path,
+    model: TwoTowerModel,
+    encoder: TextEncoder,
+    catalogue: Catalogue,
+    vectors: Floats,
+    metrics: Mapping[str, float],
+    options: TrainOptions,
+) -> str:
+    """Writes the files of the module's docstring; returns the model's version, which names its content."""
+    weights = model.serving_weights()
+    digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)) + vectors.tobytes())
+    version = f"two-tower-{digest.hexdigest()[:12]}"
+    config = model_config(model, version)
+    summary = {"metrics": dict(metrics), "seed": options.towers.seed}
+    shutil.rmtree(directory, ignore_errors=True)
+    for folder in ("weights", "text_encoder"):
+        (directory / folder).mkdir(parents=True)
+    arrays = {
+        **{f"weights/{name}": array for name, array in weights.items()},
+        **{f"text_encoder/{name}": array for name, array in encoder.to_arrays().items()},
+        "item_vectors": vectors,
+        "history_embeddings": model.history_embeddings(),
+        "title_embeddings": catalogue.title_embeddings,
+        "image_embeddings": catalogue.image_embeddings,
+    }
+    for name, array in arrays.items():
+        np.save(directory / f"{name}.npy", array)
+    for name, content in onnx_files(weights, config).items():
+        (directory / name).write_bytes(content)
+    (directory / "text_encoder" / "config.json").write_text(json.dumps(encoder.config.to_json()), "utf-8")
+    (directory / "model.json").write_text(json.dumps(model_json(config, summary), indent=2) + "\n", "utf-8")
+    return version
+
+
+def _column(table: pa.Table, name: str) -> NDArray[np.generic]:
+    values: NDArray[np.generic] = table.column(name).to_numpy()
+    return values
+
+
+def _names(items: pa.Table, column: str) -> tuple[str, ...]:
+    """Returns the vocabulary: the names that occur, in ascending string order."""
+    return tuple(sorted(set(items.column(column).unique().to_pylist()) - {""}))
+
+
+def _image_embeddings(items: pa.Table) -> Floats:
+    """Returns float32[I, M], zero where an item has none; M is 0 when no item has one.
+
+    Raises Refused when widths differ.
+    """
+    given = items.column("image_embedding").to_pylist()
+    widths = {len(vector) for vector in given if vector}
+    if len(widths) > 1:
+        raise Refused(
+            f"image embeddings have widths {sorted(widths)}; a catalogue needs one", reason="IMAGE_DIMS"
+        )
+    out = np.zeros((len(given), next(iter(widths), 0)), np.float32)
+    for row, vector in enumerate(given):
+        if vector:
+            out[row] = vector
+    return out
