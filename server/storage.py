@@ -7,9 +7,10 @@ import time
 
 from server.features.record_codec import RecordLimits
 from server.housekeeping import PeriodicTask, expire_files
+from server.releases.registry import list_releases
 from server.settings import Settings
-from server.stores.embedded_store import EmbeddedStore
 from server.stores.event_log import EventLog
+from server.stores.open_store import open_store as open_store_of_url
 from server.stores.store import DrainResult, Store, StoreLimits
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def open_store(settings: Settings) -> Store:
         recommendation_retention_s=knobs.recommendation_retention_hours * _HOUR_S,
         queued_events_max=knobs.queued_events_max,
     )
-    return EmbeddedStore(settings.data_dir / "store", limits)
+    return open_store_of_url(knobs.url, settings.data_dir / "store", limits)
 
 
 def open_event_log(settings: Settings) -> EventLog:
@@ -61,8 +62,15 @@ def chores(settings: Settings, store: Store, event_log: EventLog) -> list[Period
     def merge_files() -> None:
         event_log.merge_files()
 
+    def trim_overlay() -> None:
+        entries = list_releases(settings.data_dir / "releases")
+        held = [entry.manifest.overlay_sequence for entry in entries if entry.manifest is not None]
+        if held:
+            store.overlay.trim(min(held))
+
     return [
         PeriodicTask("compact", settings.store.compact_interval_s, compact_and_tell),
         PeriodicTask("merge-event-files", _HOUR_S, merge_files),
+        PeriodicTask("trim-item-changes", _HOUR_S, trim_overlay),
         PeriodicTask("expire-logs", _HOUR_S, expire_logs),
     ]

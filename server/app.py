@@ -1,0 +1,200 @@
+"""The composition root: every part of a worker, built bottom up from the settings; start, drain, stop.
+
+store -> releases -> engine -> handlers -> gRPC. Parts get values and callables, never Settings.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+from server.control_block import ControlBlock
+from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
+from server.errors import ReleaseRefused
+from server.features.event_types import PageType
+from server.handlers.catalog import CatalogHandler
+from server.handlers.events import EventsHandler
+from server.handlers.profiles import ProfileHandler
+from server.handlers.recommend import RecommendHandler
+from server.handlers.releases import ReleaseHandler
+from server.pipeline.budget import BudgetValues
+from server.pipeline.side_effect_runner import SideEffect, SideEffectRunner
+from server.query import ScenarioValues
+from server.release_switch import ReleaseSwitch
+from server.release_watcher import ReleaseWatcher
+from server.releases.release_holder import ReleaseHolder
+from server.rpc.rpc_server import RpcServer
+from server.rpc.server_builder import PublicUseCases, ServerOptions, build_admin_server, build_server
+from server.settings import ScenarioSettings, Settings
+from server.side_effects.recommendation_file_effect import RecommendationFileEffect
+from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
+from server.storage import open_store
+from server.stores.protocols import LoggedRecommendation
+from server.stores.store import Store
+from server.worker_place import WorkerPlace
+
+log = logging.getLogger(__name__)
+
+_ADMIN_THREADS = 2
+_ADMIN_DEADLINE_MS = 60_000.0
+_STOP_TIMEOUT_S = 5.0
+
+
+@dataclass(slots=True)
+class App:
+    """One worker's parts. start() takes calls, drain_and_stop() ends them; neither is called twice."""
+
+    settings: Settings
+    store: Store
+    watcher: ReleaseWatcher
+    effects: SideEffectRunner[LoggedRecommendation]
+    servers: list[RpcServer]
+
+    @classmethod
+    def build(cls, settings: Settings, place: WorkerPlace, control: ControlBlock) -> App:
+        """Opens the store and the current release, and binds the ports.
+
+        Raises ReleaseRefused when the current release does not verify and StoreUnavailable when the store cannot
+        be opened.
+        """
+        store = open_store(settings)
+        holder = _open_releases(settings, store, control)
+        # A store that was lost must not number its changes below those that the release holds already.
+        store.overlay.raise_sequence(holder.current().manifest.overlay_sequence)
+        control.raise_overlay_sequence(store.overlay.last_sequence())
+        watcher = ReleaseWatcher(
+            holder,
+            settings.data_dir / "releases",
+            read_generation=control.release_generation,
+            report=lambda generation, version, sequence: control.set_applied(
+                place.slot, generation, version, sequence
+            ),
+        )
+        watcher.look()
+        effects = _side_effects(settings, place, store)
+        public = _public_use_cases(settings, store, holder, control, effects)
+        servers = [build_server(public, _server_options(settings, place.port))]
+        if place.seat == 0:
+            releases = ReleaseHandler(
+                settings.data_dir / "releases",
+                switch=ReleaseSwitch(control).announce_and_wait,
+                statuses=ReleaseSwitch(control).statuses,
+            )
+            servers.append(build_admin_server(releases, _admin_options(settings, place.admin_port)))
+        return cls(settings, store, watcher, effects, servers)
+
+    def start(self) -> None:
+        """Takes calls from now on."""
+        self.effects.start()
+        self.watcher.start()
+        for server in self.servers:
+            server.start()
+            server.open()
+
+    def drain_and_stop(self) -> None:
+        """Says NOT_SERVING, waits for the notice to be seen, lets calls finish, and closes every part."""
+        knobs = self.settings.server
+        for server in self.servers:
+            server.announce_drain()
+        time.sleep(knobs.drain_notice_s)
+        for server in self.servers:
+            if not server.drain(knobs.drain_grace_s):
+                log.warning("calls were cut off after %.1f s", knobs.drain_grace_s)
+        self.watcher.stop(_STOP_TIMEOUT_S)
+        if self.effects.stop(_STOP_TIMEOUT_S):
+            self.store.close()
+
+
+def _open_releases(settings: Settings, store: Store, control: ControlBlock) -> ReleaseHolder:
+    """Returns a holder that serves the current release; raises ReleaseRefused with the reason when it cannot."""
+    holder = ReleaseHolder(
+        settings.data_dir / "releases",
+        store.overlay,
+        read_sequence=control.overlay_sequence,
+        ann_expansion_search=settings.release.ann_expansion_search,
+        prefault_pages=settings.release.prefault,
+    )
+    if not holder.refresh():
+        refused = holder.refused
+        if refused is None:
+            raise ReleaseRefused("no release is active", reason="NO_RELEASE")
+        raise ReleaseRefused(f"release {refused.version}: {refused.message}", reason=refused.reason)
+    return holder
+
+
+def _side_effects(
+    settings: Settings, place: WorkerPlace, store: Store
+) -> SideEffectRunner[LoggedRecommendation]:
+    effects: list[SideEffect[LoggedRecommendation]] = [RecommendationStoreEffect(store.recommendations)]
+    if settings.logs.recommendation_log:
+        effects.append(
+            RecommendationFileEffect(
+                settings.data_dir / "logs",
+                f"worker-{place.slot}",
+                file_bytes_max=settings.logs.file_bytes_max,
+                retention_days=settings.logs.retention_days,
+            )
+        )
+    return SideEffectRunner(effects, queue_max=settings.logs.queue_max)
+
+
+def _public_use_cases(
+    settings: Settings,
+    store: Store,
+    holder: ReleaseHolder,
+    control: ControlBlock,
+    effects: SideEffectRunner[LoggedRecommendation],
+) -> PublicUseCases:
+    engine = Engine(engine_values(settings), EngineParts(users=store.users))
+    return PublicUseCases(
+        recommend=RecommendHandler(engine, holder, effects.submit),
+        events=EventsHandler(store.events, store.recommendations),
+        catalog=CatalogHandler(store.overlay, holder, announce=control.raise_overlay_sequence),
+        profiles=ProfileHandler(store.users, store.events),
+    )
+
+
+def _server_options(settings: Settings, port: int) -> ServerOptions:
+    knobs = settings.server
+    return ServerOptions(
+        host=knobs.host,
+        port=port,
+        reuse_port=True,
+        threads=knobs.threads_per_worker,
+        concurrent_requests_max=knobs.concurrent_requests_max,
+        read_message_bytes_max=knobs.read_message_bytes_max,
+        message_bytes_max=knobs.message_bytes_max,
+        connection_age_max_s=knobs.connection_age_max_s,
+        future_event_tolerance_s=knobs.future_event_tolerance_s,
+        deadline_ms=settings.budget.deadline_ms,
+        reflection=knobs.reflection,
+    )
+
+
+def _admin_options(settings: Settings, port: int) -> ServerOptions:
+    # Reusable as well: worker 0's successor listens before worker 0 has drained.
+    return ServerOptions(
+        host=settings.server.admin_host,
+        port=port,
+        reuse_port=True,
+        threads=_ADMIN_THREADS,
+        deadline_ms=_ADMIN_DEADLINE_MS,
+        reflection=settings.server.reflection,
+    )
+
+
+def engine_values(settings: Settings) -> EngineValues:
+    """Returns the engine's knobs. A scenario named after a page type is used on that page unless it says otherwise."""
+    return EngineValues(
+        budget=BudgetValues(**settings.budget.model_dump()),
+        retrieval=RetrievalValues(**settings.retrieval.model_dump()),
+        scenarios={name: _scenario_values(name, values) for name, values in settings.scenarios.items()},
+    )
+
+
+def _scenario_values(name: str, settings: ScenarioSettings) -> ScenarioValues:
+    values = settings.model_dump()
+    if name in PageType.__members__ and "page_type" not in settings.model_fields_set:
+        values["page_type"] = name
+    return ScenarioValues(**values)

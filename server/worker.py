@@ -1,0 +1,70 @@
+"""One worker process: takes its slot, serves until it is told to stop, drains, ends.
+
+Started by the parent with `python -m server worker`. It beats from before the first import of gRPC until the end, so
+that a start or a drain that hangs is noticed like any other hang.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+
+from server.control_block import ControlBlock, WorkerState
+from server.errors import ShortlistError
+from server.settings import Settings
+from server.supervisor import EXIT_CONFIGURATION
+from server.worker_place import WorkerPlace
+
+log = logging.getLogger(__name__)
+
+_BEATS_A_TIMEOUT = 5
+_MASKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+
+
+def run_worker(settings: Settings, place: WorkerPlace) -> int:
+    """Serves until SIGTERM; returns the exit code: 0, or EXIT_CONFIGURATION where no restart would help.
+
+    A terminal's SIGINT and SIGHUP reach the whole process group; the parent answers to them, not its workers.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _MASKED)
+    control = ControlBlock(place.control_path)
+    ended = threading.Event()
+    beating = threading.Thread(
+        target=_beat,
+        args=(control, place.slot, settings.server.heartbeat_timeout_ms, ended),
+        name="heartbeat",
+    )
+    beating.start()
+    try:
+        return _serve(settings, place, control)
+    finally:
+        ended.set()
+        beating.join()
+
+
+def _serve(settings: Settings, place: WorkerPlace, control: ControlBlock) -> int:
+    from server.app import App
+
+    try:
+        app = App.build(settings, place, control)
+    except ShortlistError as error:
+        log.error("this server cannot start: %s (%s)", error.message, error.reason)
+        return EXIT_CONFIGURATION
+    app.start()
+    control.set_state(place.slot, WorkerState.SERVING)
+    signal.sigwait({signal.SIGTERM})
+    control.set_state(place.slot, WorkerState.DRAINING)
+    app.drain_and_stop()
+    return 0
+
+
+def _beat(control: ControlBlock, slot: int, timeout_ms: float, ended: threading.Event) -> None:
+    """Beats until the worker ends; asks it to end when its parent is gone."""
+    parent = os.getppid()
+    while not ended.wait(timeout_ms / 1_000 / _BEATS_A_TIMEOUT):
+        control.beat(slot)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+            parent = os.getppid()
