@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from server.cli.evaluation.training_data import write_training_data
+from server.cli.options import console
 from server.errors import Refused
 from server.releases.format import CURRENT_LINK
 from server.releases.mapped_release import MappedRelease
@@ -23,7 +24,8 @@ def release_from_train(
     Each step runs in a process of its own and shows its own progress: the engine that is asked afterwards shares
     no memory and no thread with the training. Raises Refused for a step that fails.
     """
-    write_training_data(data_dir, events, items)
+    with console().status("Writing the train file into an event log"):
+        write_training_data(data_dir, events, items)
     run_step("build", data_dir)
     run_step("train", data_dir, "--seed", str(seed))
     run_step("publish", data_dir)
