@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from shortlist.v1 import recommendation_service_pb2 as pb
+
+from server.rpc.counting_thread_pool import CountingThreadPool
+from server.rpc.rpc_server import RpcServer
+from server.rpc.server_builder import (
+    ADMIN_SERVICES,
+    PUBLIC_SERVICES,
+    PublicUseCases,
+    ServerOptions,
+    build_admin_server,
+    build_server,
+)
+from tests.support.recording_use_cases import RecordingUseCases
+from tests.support.rpc_client import RpcClient, refusal_of
+
+OPTIONS = ServerOptions(threads=2)
+REQUEST = pb.RecommendRequest(user_id="u")
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@contextmanager
+def started(
+    use_cases: RecordingUseCases | None = None, options: ServerOptions = OPTIONS, admin: bool = False
+) -> Iterator[tuple[RpcServer, RpcClient]]:
+    recording = use_cases or RecordingUseCases()
+    if admin:
+        server = build_admin_server(recording, options)
+    else:
+        server = build_server(PublicUseCases(recording, recording, recording, recording), options)
+    server.start()
+    client = RpcClient(server.port)
+    try:
+        yield server, client
+    finally:
+        client.close()
+        server.drain(0)
+
+
+def health_of(client: RpcClient, service: str) -> health_pb2.HealthCheckResponse.ServingStatus.ValueType:
+    stub = health_pb2_grpc.HealthStub(client.channel)
+    return stub.Check(health_pb2.HealthCheckRequest(service=service)).status
+
+
+@pytest.mark.parametrize("admin", [False, True], ids=["public", "admin"])
+def test_every_service_is_healthy_from_open_on(admin: bool) -> None:
+    names = ("", *(ADMIN_SERVICES if admin else PUBLIC_SERVICES))
+    with started(admin=admin) as (server, client):
+        assert {health_of(client, name) for name in names} == {NOT_SERVING}
+        server.open()
+        assert {health_of(client, name) for name in names} == {SERVING}
+        server.close()
+        assert {health_of(client, name) for name in names} == {NOT_SERVING}
+
+
+def test_the_health_of_an_unknown_service_is_not_found() -> None:
+    with started() as (_, client), pytest.raises(grpc.RpcError) as caught:
+        health_of(client, "shortlist.v1.Nothing")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_calls_are_not_ready_until_open() -> None:
+    with started() as (server, client):
+        refusal = refusal_of(client.recommendations.Recommend, REQUEST)
+        assert (refusal.code, refusal.info.reason) == (grpc.StatusCode.UNAVAILABLE, "NOT_READY")
+        server.open()
+        assert client.recommendations.Recommend(REQUEST).recommendation_id == "r1"
+
+
+def services_listed(client: RpcClient) -> set[str]:
+    stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+    (answer,) = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+    return {service.name for service in answer.list_services_response.service}
+
+
+def test_reflection_lists_what_is_served() -> None:
+    with started() as (_, client):
+        assert services_listed(client) == {
+            *PUBLIC_SERVICES,
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1alpha.ServerReflection",
+        }
+
+
+def test_reflection_can_be_switched_off() -> None:
+    with started(options=replace(OPTIONS, reflection=False)) as (_, client):
+        with pytest.raises(grpc.RpcError) as caught:
+            services_listed(client)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_running_call_is_answered_while_the_server_drains() -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        assert release.wait(10)
+
+    with started(RecordingUseCases(before=wait)) as (server, client):
+        server.open()
+        running = client.recommendations.Recommend.future(REQUEST, timeout=10)
+        assert entered.wait(10)
+        drained: list[bool] = []
+        drain = threading.Thread(target=lambda: drained.append(server.drain(10)))
+        drain.start()
+        release.set()
+        assert running.result().recommendation_id == "r1"
+        drain.join(10)
+        assert drained == [True]
+
+
+def test_calls_that_wait_behind_too_many_are_refused() -> None:
+    entered, release, tick = threading.Event(), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        assert release.wait(10)
+
+    use_cases = RecordingUseCases(before=wait)
+    with started(use_cases, replace(OPTIONS, threads=1, concurrent_requests_max=2)) as (server, client):
+        server.open()
+        running = client.recommendations.Recommend.future(REQUEST, timeout=10)
+        assert entered.wait(10)
+        waiting = [client.recommendations.Recommend.future(REQUEST, timeout=10) for _ in range(3)]
+        for _ in range(10_000):
+            if server.pending_calls == 4 or tick.wait(0.001):
+                break
+        release.set()
+        outcomes = [call.exception() for call in (running, *waiting)]
+    # The first to get the thread has two behind it and is one too many; those two fit into the limit.
+    refused = [outcome.code() for outcome in outcomes if isinstance(outcome, grpc.RpcError)]
+    assert refused == [grpc.StatusCode.RESOURCE_EXHAUSTED]
+    assert len(use_cases.calls) == 3
+
+
+def test_a_port_that_is_taken_is_an_error() -> None:
+    recording = RecordingUseCases()
+    with started() as (server, _):
+        options = replace(OPTIONS, port=server.port)
+        with pytest.raises(OSError, match="cannot listen"):
+            build_admin_server(recording, options)
+
+
+def test_workers_share_a_port() -> None:
+    shared = replace(OPTIONS, reuse_port=True)
+    with (
+        started(options=shared) as (first, _),
+        started(options=replace(shared, port=first.port)) as (
+            second,
+            _,
+        ),
+    ):
+        assert first.port == second.port
+
+
+def test_a_pool_counts_what_runs_and_what_waits() -> None:
+    release = threading.Event()
+    pool = CountingThreadPool(1, "test")
+    tasks = [pool.submit(release.wait, 10) for _ in range(3)]
+    assert pool.pending == 3
+    assert tasks[2].cancel()
+    assert pool.pending == 2
+    release.set()
+    pool.shutdown(wait=True)
+    assert pool.pending == 0
+
+
+def test_a_pool_counts_tasks_that_fail() -> None:
+    pool = CountingThreadPool(1, "test")
+    task = pool.submit(int, "no number")
+    pool.shutdown(wait=True)
+    assert isinstance(task.exception(), ValueError)
+    assert pool.pending == 0
