@@ -13,15 +13,19 @@ from offline.features.owners import event_weight
 from server.features.declarations import HISTORY_EVENTS_MAX
 from server.features.event_types import HISTORY_EVENT_TYPES
 
+ITEM_COLUMNS = ("item_id", "item_row", "category", "brand", "price")
+
 
 def numbered_history(owned_events: Table, items: Table) -> Table:
     """Returns history events with item_row, category, brand, price and number: 0, 1, ... for each owner by time.
 
-    Events of one time are in the order of their ids. items: item_id, item_row, category, brand, price. An item
+    Events of one time are in the order of their ids. items: ITEM_COLUMNS, category and brand as codes. An item
     that is not among them has -1 everywhere.
     """
     history = owned_events.filter(owned_events.event_type.isin(sorted(int(t) for t in HISTORY_EVENT_TYPES)))
-    joined = history.left_join(items, history.item_id == items.item_id)
+    # Events have a price of their own, what was paid; the features want that of the catalogue.
+    known = items.select(**{f"known_{name}": items[name] for name in ITEM_COLUMNS})
+    joined = history.left_join(known, history.item_id == known.known_item_id)
     order = ibis.window(group_by="owner", order_by=[joined.event_time_us, joined.event_id])
     numbered = joined.select(
         owner=joined.owner,
@@ -34,10 +38,10 @@ def numbered_history(owned_events: Table, items: Table) -> Table:
         dwell_time_ms=joined.dwell_time_ms,
         position=joined.position,
         item_id=joined.item_id,
-        item_row=joined.item_row.coalesce(-1).cast("int32"),
-        category=joined.category.coalesce(-1).cast("int32"),
-        brand=joined.brand.coalesce(-1).cast("int32"),
-        price=joined.price.coalesce(-1.0).cast("float64"),
+        item_row=joined.known_item_row.coalesce(-1).cast("int32"),
+        category=joined.known_category.coalesce(-1).cast("int32"),
+        brand=joined.known_brand.coalesce(-1).cast("int32"),
+        price=joined.known_price.coalesce(-1.0).cast("float64"),
         weight=event_weight(joined.event_type),
     )
     return numbered.mutate(bucket=(numbered.number // HISTORY_EVENTS_MAX).cast("int64"))

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 from ibis.expr.types import Table
 
 from offline.engine import Engine
+from offline.features.histories import ITEM_COLUMNS
 from offline.features.items import DAY_S, ITEM_FEATURE_SCHEMA, item_features
 from server.errors import Refused
 from server.features.identity import item_key
 
 ITEMS_FILE = "items.parquet"
-ENGINE_COLUMNS = ("item_id", "item_row", "category", "brand", "price")
 
 
 def release_rows(catalogue: pa.Table) -> pa.Table:
@@ -49,13 +49,13 @@ def name_codes(names: pa.ChunkedArray) -> pa.Array:
 
 
 def engine_items(items: pa.Table) -> pa.Table:
-    """Returns ENGINE_COLUMNS: what the expressions need of items; category and brand are codes.
+    """Returns histories.ITEM_COLUMNS: what the expressions need of items; category and brand are codes.
 
     items: of release_rows. Prices are rounded to float32 as the release has them, so both sides agree.
     """
     prices = items.column("price").cast(pa.float32(), safe=False).cast(pa.float64())
     columns = [items.column("item_id"), items.column("item_row"), items.column("category_code")]
-    return pa.Table.from_arrays([*columns, items.column("brand_code"), prices], names=list(ENGINE_COLUMNS))
+    return pa.Table.from_arrays([*columns, items.column("brand_code"), prices], names=list(ITEM_COLUMNS))
 
 
 def write_items_file(engine: Engine, items: pa.Table, events: Table, as_of_s: int, work_dir: Path) -> None:
