@@ -24,19 +24,17 @@ cp ext/*.py ext/*.pyx ext/*.pxd "$out/c/ext/"*.c "$out/lib/ext/"
 cd "$out/lib"
 arguments=(-c "$root/pyproject.toml" --rootdir "$root" -o "pythonpath=$out/lib $root" -p no:cacheprovider "$root/tests/ext")
 export SHORTLIST_KERNELS=compiled PYTHONPATH=$out/lib PYTHONSAFEPATH=1
+if [ "$form" = sanitized ]; then
+    # pymalloc would hide overruns; the interpreter itself leaks on purpose.
+    export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1
+    export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+fi
 "$python" -c "import ext.topk; assert '$out' in ext.topk.__file__, ext.topk.__file__"
-case $form in
-    checked) exec "$python" -m pytest "${arguments[@]}" ;;
-    traced)
-        # The tracer of coverage.py in C is the one that Cython's plugin can feed.
-        export COVERAGE_FILE=$out/coverage COVERAGE_CORE=ctrace
-        "$python" -m coverage run --rcfile="$root/tools/kernel_coverage.ini" -m pytest "${arguments[@]}"
-        "$python" -m coverage report --rcfile="$root/tools/kernel_coverage.ini"
-        ;;
-    sanitized)
-        # pymalloc would hide overruns; the interpreter itself leaks on purpose.
-        export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
-        export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 UBSAN_OPTIONS=halt_on_error=1
-        exec "$python" -m pytest "${arguments[@]}"
-        ;;
-esac
+
+if [ "$form" = traced ]; then
+    # The tracer of coverage.py in C is the one that Cython's plugin can feed.
+    export COVERAGE_FILE=$out/coverage COVERAGE_CORE=ctrace
+    "$python" -m coverage run --rcfile="$root/tools/kernel_coverage.ini" -m pytest "${arguments[@]}"
+    exec "$python" -m coverage report --rcfile="$root/tools/kernel_coverage.ini"
+fi
+exec "$python" -m pytest "${arguments[@]}"
