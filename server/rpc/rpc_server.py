@@ -61,13 +61,17 @@ class RpcServer:
         """Says NOT_SERVING for good and goes on taking calls, so that balancers turn away before drain()."""
         self._health.enter_graceful_shutdown()
 
+    def announce_drain(self) -> None:
+        """Says NOT_SERVING for good and goes on answering, so that balancers look elsewhere before drain()."""
+        self._health.enter_graceful_shutdown()
+
     def drain(self, grace_s: float) -> bool:
         """Says NOT_SERVING, refuses new connections, lets running calls end for up to grace_s, and stops.
 
         A call that still gets in on an old connection is answered, not refused: its client did nothing wrong.
         Returns whether everything has ended.
         """
-        self._health.enter_graceful_shutdown()
+        self.announce_drain()
         stopped = self._server.stop(grace_s).wait(grace_s + _SETTLE_S)
         self._gate.is_open = False
         self._pool.shutdown(wait=stopped, cancel_futures=True)

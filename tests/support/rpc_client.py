@@ -74,6 +74,6 @@ def refusal_of(call: Callable[..., Any], request: Any, **options: Any) -> Refusa
     with pytest.raises(grpc.RpcError) as caught:
         call(request, **options)
     error = caught.value
-    trailers: dict[str, Any] = {key: value for key, value in error.trailing_metadata() or ()}
+    trailers: Any = dict(error.trailing_metadata() or ())  # type: ignore[arg-type]  # pairs, not typed as such
     status = Status.FromString(trailers.get("grpc-status-details-bin", b""))
     return Refusal(error.code(), error.details() or "", status)

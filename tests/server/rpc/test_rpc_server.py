@@ -64,6 +64,14 @@ def test_every_service_is_healthy_from_open_on(admin: bool) -> None:
         assert {health_of(client, name) for name in names} == {NOT_SERVING}
 
 
+def test_an_announced_drain_says_not_serving_and_goes_on_answering() -> None:
+    with started() as (server, client):
+        server.open()
+        server.announce_drain()
+        assert health_of(client, "") == NOT_SERVING
+        assert client.recommendations.Recommend(REQUEST).recommendation_id == "r1"
+
+
 def test_the_health_of_an_unknown_service_is_not_found() -> None:
     with started() as (_, client), pytest.raises(grpc.RpcError) as caught:
         health_of(client, "shortlist.v1.Nothing")
