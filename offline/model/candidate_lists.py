@@ -46,6 +46,15 @@ class BlendOptions:
     quotas: tuple[int, int, int] = (200, 200, 100)
     history_half_life_days: float = 60.0
 
+    @staticmethod
+    def of(
+        weights: tuple[float, float, float], candidates_max: int, history_half_life_days: float
+    ) -> BlendOptions:
+        """Returns the options of the server's settings: a source's quota is its share of candidates_max."""
+        total = sum(weights)
+        first, second, third = (round(candidates_max * weight / total) for weight in weights)
+        return BlendOptions(weights, (first, second, third), history_half_life_days)
+
     @property
     def limit(self) -> int:
         """Candidates at most."""
