@@ -61,10 +61,6 @@ class RpcServer:
         """Says NOT_SERVING for good and goes on taking calls, so that balancers turn away before drain()."""
         self._health.enter_graceful_shutdown()
 
-    def announce_drain(self) -> None:
-        """Says NOT_SERVING for good and goes on answering, so that balancers look elsewhere before drain()."""
-        self._health.enter_graceful_shutdown()
-
     def drain(self, grace_s: float) -> bool:
         """Says NOT_SERVING, refuses new connections, lets running calls end for up to grace_s, and stops.
 
