@@ -19,6 +19,7 @@ from server.handlers.messages import RANK_ITEMS_MAX, ServedBy, SourceKind
 from server.hydrators.context_hydrator import ContextHydrator
 from server.hydrators.history_hydrator import HistoryHydrator
 from server.hydrators.request_items_hydrator import RequestItemsHydrator
+from server.hydrators.unwanted_items_hydrator import UnwantedItemsHydrator
 from server.hydrators.user_features_hydrator import UserFeaturesHydrator
 from server.hydrators.user_record_hydrator import UserRecordHydrator
 from server.hydrators.user_vector_hydrator import UserVectorHydrator
@@ -47,6 +48,7 @@ from server.sources.collaborative_source import CollaborativeSource
 from server.sources.context_neighbours_source import ContextNeighboursSource
 from server.sources.embedding_source import EmbeddingSource
 from server.sources.fresh_source import FreshSource
+from server.sources.list_length import LENGTHENED_MAX
 from server.sources.popularity_source import PopularitySource
 from server.stores.protocols import UserStore
 
@@ -193,6 +195,7 @@ def _hydrators(
         RequestItemsHydrator(),
         UserRecordHydrator(parts.users),
         HistoryHydrator(retrieval.history_half_life_days),
+        UnwantedItemsHydrator(),
         ContextHydrator(),
         UserFeaturesHydrator(),
         UserVectorHydrator(parts.tower),
@@ -215,8 +218,8 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
         ),
         merger=BlendMerger(
             (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT, *retrieval.weights),
-            (*extra, collaborative, embedding, popularity),
-            retrieval.candidates_max + sum(extra),
+            (*extra, *(quota * LENGTHENED_MAX for quota in retrieval.quotas)),
+            retrieval.candidates_max * LENGTHENED_MAX + sum(extra),
         ),
         filters=(
             CategoryFilter(),

@@ -1,6 +1,6 @@
 """One request as the product's stages share it: the caller's values, and what hydrators add to them.
 
-Each hydrated field is owned by one hydrator (its `produces`) and is None until that has run.
+Each hydrated field is owned by one hydrator (its `produces`) and is None or empty until that has run.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ class RecommendQuery(Query):
 
     now_s: the request's second; what happened up to its end counts. user_key: the record's storage key,
     empty where the caller names no one. own_history: whether the user's own events count, or the context's only.
-    user_vector: float32[VECTOR_DIMS]; None for a user of whom nothing is known.
+    unwanted_rows: sorted, what filters will drop for what the user and the caller said. user_vector:
+    float32[VECTOR_DIMS]; None for a user of whom nothing is known.
     """
 
     release: MappedRelease
@@ -136,6 +137,7 @@ class RecommendQuery(Query):
     items: RequestItems | None = None
     record: UserRecord | None = None
     history: History | None = None
+    unwanted_rows: Rows = field(default_factory=lambda: NO_ROWS)
     context: ContextFeatures | None = None
     user: UserState | None = None
     user_vector: Floats | None = None

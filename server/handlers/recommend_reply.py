@@ -24,8 +24,8 @@ from server.query import RecommendQuery
 _REASONS = (
     (SourceKind.CONTEXT_NEIGHBOURS, ReasonKind.SIMILAR_TO_CONTEXT),
     (SourceKind.COLLABORATIVE, ReasonKind.SIMILAR_TO_HISTORY),
-    (SourceKind.EMBEDDING, ReasonKind.MATCHES_TASTE),
     (SourceKind.FRESH, ReasonKind.NEW),
+    (SourceKind.EMBEDDING, ReasonKind.MATCHES_TASTE),
     (SourceKind.TRENDING, ReasonKind.TRENDING),
 )
 """Why an item is shown is said by the first of these sources that proposed it; popularity where none did."""

@@ -8,10 +8,11 @@ from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Source
 from server.query import RecommendQuery
 from server.sources.category_restriction import inside, overfetch
+from server.sources.list_length import lengthened, wanted_length
 
 
 class CollaborativeSource(Source[RecommendQuery]):
-    """Sums the item-item neighbours of the history, each by its item's weight. limit: length of the list."""
+    """Sums the item-item neighbours of the history, each by its item's weight. limit: wanted entries of the list."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -33,10 +34,10 @@ class CollaborativeSource(Source[RecommendQuery]):
             arrays.neighbour_weights,
             scratch.scores,
             scratch.because,
-            overfetch(query, self._limit),
+            overfetch(query, lengthened(query, self._limit)),
         )
-        because_rows = history.item_rows[because]
-        if not query.restricted:
-            return Retrieved(rows, scores, because_rows)
-        wanted = inside(query, rows).nonzero()[0][: self._limit]
-        return Retrieved(rows[wanted], scores[wanted], because_rows[wanted])
+        if query.restricted:
+            kept = inside(query, rows)
+            rows, scores, because = rows[kept], scores[kept], because[kept]
+        length = wanted_length(query, rows, self._limit)
+        return Retrieved(rows[:length], scores[:length], history.item_rows[because[:length]])

@@ -7,6 +7,7 @@ import numpy as np
 from server.pipeline.query import NOTHING_RETRIEVED, Retrieved
 from server.pipeline.stages import Source
 from server.query import RecommendQuery
+from server.sources.list_length import lengthened, wanted_length
 
 
 class PopularityList:
@@ -40,7 +41,7 @@ class PopularityList:
 class PopularitySource(Source[RecommendQuery]):
     """Proposes the popular items.
 
-    limit: length of the list beside the personal sources. alone_limit: its length for a user of whom nothing
+    limit: wanted entries beside the personal sources. alone_limit: the same for a user of whom nothing
     is known, whose list it alone fills.
     """
 
@@ -51,4 +52,7 @@ class PopularitySource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the popular items."""
-        return self._list.find(query, self._limit if query.personal else self._alone_limit)
+        limit = self._limit if query.personal else self._alone_limit
+        rows, scores, _ = self._list.find(query, lengthened(query, limit))
+        length = wanted_length(query, rows, limit)
+        return Retrieved(rows[:length], scores[:length])

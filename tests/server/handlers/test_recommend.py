@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from server.filters.availability_filter import AvailabilityFilter
 from server.handlers.messages import (
     DegradedReason,
     RankCommand,
+    Reason,
     ReasonKind,
     RecommendCommand,
     RecommendReply,
@@ -28,12 +30,14 @@ from server.inference.local_model import LocalUserTower
 from server.pipeline.degradation import StageFailed
 from server.query import ScenarioValues
 from server.releases.format import ItemFlag
+from server.releases.overlay import Overlay
 from server.scorers.cross_feature_assembler import CrossFeatureAssembler
 from server.sources.backfill_source import BackfillSource
 from server.sources.collaborative_source import CollaborativeSource
 from server.sources.context_neighbours_source import ContextNeighboursSource
 from server.sources.embedding_source import EmbeddingSource
 from server.sources.popularity_source import PopularitySource
+from server.stores.protocols import ItemChange
 from tests.support.recommending import NOW_S, FixedRelease, Shop, shop_over
 from tests.support.recommending import shop as shop
 
@@ -384,3 +388,46 @@ class TestLogging:
         assert len(set(made)) == 100
         assert all(re.fullmatch("[0-9a-f]{32}", each) for each in made)
         assert new_recommendation_id(NOW_S) != new_recommendation_id(NOW_S)
+
+
+class TestManyThreads:
+    def test_threads_that_share_an_engine_get_the_answers_of_one(self, shop: Shop) -> None:
+        commands = [
+            ANN,
+            RecommendCommand(user_id="nobody"),
+            replace(ANN, context_item_ids=["item-0001"]),
+            replace(ANN, category_ids=["category-01"]),
+        ] * 10
+        expected = [ids(reply) for reply in shop.handler.batch(commands)]
+        with ThreadPoolExecutor(4) as pool:
+            answered = list(pool.map(lambda command: ids(shop.handler.recommend(command)), commands))
+        assert answered == expected
+
+
+class TestItemChanges:
+    def change(self, shop: Shop, item_id: str, **patch: object) -> None:
+        change = ItemChange(shop.release.overlay_sequence + 1, item_id, False, dict(patch))
+        Overlay().apply(shop.release, [change])
+
+    def test_new_item_appears_for_the_users_who_like_its_kind(self, shop: Shop) -> None:
+        new = {"title": "Lamp", "category_id": "category-02", "in_stock": True, "added_time_s": NOW_S}
+        self.change(shop, "brand-new", **new)
+        shop.release.arrays.item_vectors[shop.row("brand-new")] = shop.hydrated(ANN).user_vector
+        items = {item.item_id: item for item in shop.handler.recommend(ANN).items}
+        assert SourceKind.FRESH in items["brand-new"].sources
+        assert SourceKind.EMBEDDING in items["brand-new"].sources
+        assert items["brand-new"].reason == Reason(ReasonKind.NEW)
+
+    def test_new_category_is_served_to_those_who_ask_for_it(self, shop: Shop) -> None:
+        self.change(shop, "first", category_id="category-new", in_stock=True)
+        for user_id in ("ann", "nobody"):
+            reply = shop.handler.recommend(RecommendCommand(user_id=user_id, category_ids=["category-new"]))
+            assert (ids(reply), reply.short_reason) == (["first"], "CATEGORY_EXHAUSTED")
+
+    @pytest.mark.parametrize("patch", [{"in_stock": False}, {"hidden": True}, {"expire_time_s": NOW_S}])
+    def test_item_that_may_not_be_shown_any_more_is_gone_at_once(
+        self, shop: Shop, patch: dict[str, object]
+    ) -> None:
+        first = ids(shop.handler.recommend(ANN))[0]
+        self.change(shop, first, **patch)
+        assert first not in ids(shop.handler.recommend(ANN))

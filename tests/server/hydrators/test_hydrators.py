@@ -13,12 +13,13 @@ from server.handlers.messages import RecommendCommand, RequestContext, SessionEv
 from server.hydrators.context_hydrator import ContextHydrator
 from server.hydrators.history_hydrator import HistoryHydrator
 from server.hydrators.request_items_hydrator import RequestItemsHydrator
+from server.hydrators.unwanted_items_hydrator import UnwantedItemsHydrator
 from server.hydrators.user_features_hydrator import UserFeaturesHydrator
 from server.hydrators.user_record_hydrator import UserRecordHydrator
 from server.hydrators.user_vector_hydrator import UserVectorHydrator
 from server.inference.local_model import LocalUserTower
 from server.pipeline.degradation import DegradedReason
-from server.query import History, RecommendQuery
+from server.query import History, RecommendQuery, ScenarioValues
 from tests.support.recommending import NOW_S, Shop
 from tests.support.small_release import forward
 from tests.support.stage_contracts import HydratorContract
@@ -190,3 +191,21 @@ class TestUserVectorHydrator(HydratorContract):
         expected = forward(query.user.tower_input, shop.release.weights, "user")[0]
         assert expected.shape == (VECTOR_DIMS,)
         np.testing.assert_allclose(query.user_vector, expected, atol=1e-5)
+
+
+class TestUnwantedItemsHydrator(HydratorContract):
+    def stage(self, shop: Shop) -> UnwantedItemsHydrator:
+        return UnwantedItemsHydrator()
+
+    def test_joins_excluded_bought_and_hidden_items(self, shop: Shop) -> None:
+        query = shop.hydrated(RecommendCommand(user_id="ann", excluded_item_ids=["item-0003", "item-0012"]))
+        unwanted = ["item-0003", "item-0012", "item-0022"]
+        assert query.unwanted_rows.tolist() == sorted(shop.row(item_id) for item_id in unwanted)
+
+    def test_bought_items_are_wanted_where_the_scenario_shows_them(self, shop: Shop) -> None:
+        query = shop.hydrated(RecommendCommand(user_id="ann"))
+        query.scenario = ScenarioValues(exclude_bought=False)
+        assert self.stage(shop).hydrate(query).tolist() == [shop.row("item-0022")]
+
+    def test_nothing_is_unwanted_by_default(self, shop: Shop) -> None:
+        assert len(shop.hydrated().unwanted_rows) == 0

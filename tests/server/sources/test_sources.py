@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from server.features.event_types import EventType, PageType
 from server.handlers.messages import RecommendCommand
+from server.pipeline.stages import Source
 from server.query import RecommendQuery
 from server.releases.overlay import Overlay
 from server.sources.backfill_source import BackfillSource
@@ -81,8 +84,22 @@ class TestEmbeddingSource(SourceContract):
     def test_large_category_is_searched_with_more_candidates(self, shop: Shop) -> None:
         query = shop.hydrated(RecommendCommand(user_id="ann", category_ids=["category-02"]))
         found = ids(shop, EmbeddingSource(self.limit, 0).run(query).rows)
-        assert len(found) == self.limit
+        assert len(set(found) - {"item-0012", "item-0022"}) == self.limit
         assert set(found) <= set(shop.small.ids_of_category("category-02"))
+
+    @pytest.mark.parametrize("categories", [(), ("category-02",)])
+    @pytest.mark.parametrize("scan_rows_max", [0, 1_000])
+    def test_new_items_are_found_beside_the_index(
+        self, shop: Shop, categories: tuple[str, ...], scan_rows_max: int
+    ) -> None:
+        upsert(shop, "new-b", "category-02")
+        shop.release.arrays.item_vectors[shop.row("new-b")] = shop.release.arrays.item_vectors[
+            shop.row("item-0007")
+        ]
+        query = shop.hydrated(RecommendCommand(user_id="ann", category_ids=categories))
+        found = EmbeddingSource(self.limit, scan_rows_max).run(query)
+        assert "new-b" in ids(shop, found.rows)
+        assert (np.diff(found.scores) <= 0).all()
 
     def test_unknown_category_holds_nothing(self, shop: Shop) -> None:
         query = shop.hydrated(RecommendCommand(user_id="ann", category_ids=["unknown"]))
@@ -97,7 +114,8 @@ class TestPopularitySource(SourceContract):
 
     def test_gives_the_most_popular(self, shop: Shop) -> None:
         found = ids(shop, self.stage(shop).run(self.query(shop)).rows)
-        assert found == [f"item-{number:04d}" for number in range(20)]
+        # One more than its limit: item-0012 is bought.
+        assert found == [f"item-{number:04d}" for number in range(21)]
 
     def test_stands_alone_for_an_unknown_user(self, shop: Shop) -> None:
         assert len(self.stage(shop).run(shop.hydrated()).rows) == 100
@@ -201,3 +219,28 @@ class TestBackfillSource(SourceContract):
         query = shop.hydrated(RecommendCommand(user_id="ann"))
         query.release._lists.clear()
         assert len(BackfillSource(7).run(query).rows) == 7
+
+
+@pytest.mark.parametrize(
+    "source",
+    [CollaborativeSource(4), EmbeddingSource(4, 0), EmbeddingSource(4, 1_000), PopularitySource(4, 4)],
+)
+@pytest.mark.parametrize("categories", [(), ("category-02",)])
+def test_unwanted_items_do_not_shorten_a_list(
+    shop: Shop, source: Source, categories: tuple[str, ...]
+) -> None:
+    command = RecommendCommand(user_id="ann", category_ids=categories)
+    plain = source.run(shop.hydrated(command)).rows
+    unwanted = shop.release.item_ids(plain[:2])
+    query = shop.hydrated(replace(command, excluded_item_ids=unwanted))
+    found = source.run(query).rows
+    wanted = ~np.isin(found, query.unwanted_rows)
+    assert np.count_nonzero(wanted) == 4
+    assert wanted[-1]
+    # They stay in the list: a filter drops them, and the report counts it.
+    assert set(plain[:2].tolist()) <= set(found.tolist())
+
+
+def test_list_is_lengthened_to_twice_its_limit_at_most(shop: Shop) -> None:
+    query = shop.hydrated(RecommendCommand(excluded_item_ids=shop.small.item_ids[::2]))
+    assert len(PopularitySource(10, 10).run(query).rows) <= 20

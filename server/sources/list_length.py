@@ -1,0 +1,27 @@
+"""How long a source's list must be, so that enough of it passes the filters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ext import keep_not_in
+from server.query import RecommendQuery, Rows
+
+LENGTHENED_MAX = 2
+"""A list is lengthened by unwanted items to this many times its limit at most."""
+
+
+def lengthened(query: RecommendQuery, limit: int) -> int:
+    """Returns how many entries to ask for, so that `limit` of them are wanted even if all unwanted ones are there."""
+    return min(limit + len(query.unwanted_rows), limit * LENGTHENED_MAX)
+
+
+def wanted_length(query: RecommendQuery, rows: Rows, limit: int) -> int:
+    """Returns how many entries of a list to take to have `limit` wanted ones; all where there are fewer.
+
+    Unwanted entries stay in: the filters drop them, and the report says how many and why.
+    """
+    if len(rows) <= limit or not len(query.unwanted_rows):
+        return limit
+    wanted = np.flatnonzero(keep_not_in(rows, query.unwanted_rows))
+    return int(wanted[limit - 1]) + 1 if len(wanted) >= limit else len(rows)
