@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from server.features.declarations import HISTORY_EVENTS_MAX
 from server.features.event_types import HISTORY_EVENT_TYPES, EventType
 from server.features.identity import item_key, storage_key_hash
 from server.features.user_event import UserEvent
-from server.features.user_record import HEADER, RECENT_EVENT, RECORD_MAGIC, RECORD_VERSION, UserRecord
+from server.features.user_record import RECENT_EVENT, RECORD_MAGIC, RECORD_VERSION, UserRecord
 
 NO_RATING_X20 = 255
 """rating_x20 of an event without a rating; 0 to 100 are ratings 0 to 5."""
@@ -19,6 +21,9 @@ NO_RATING_X20 = 255
 DWELL_TIME_S_MAX = 2**32 - 1
 _US = 1_000_000
 _KEY = np.dtype("<u8")
+
+# user_record.HEADER for the request path: NumPy takes a microsecond for each field of a scalar.
+_HEADER = struct.Struct("<IHHQqqIIIhbb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +45,23 @@ def new_record(key: str) -> UserRecord:
 
 def pack_record(record: UserRecord) -> bytes:
     """Returns the record's bytes."""
-    header = np.zeros((), HEADER)
-    header["magic"], header["version"] = RECORD_MAGIC, RECORD_VERSION
-    header["key_hash"] = record.key_hash
-    header["event_count"] = len(record.events)
-    header["bought_count"] = len(record.bought)
-    header["hidden_count"] = len(record.hidden)
-    for name in ("created_time_s", "updated_time_s", "total_events", "location_cluster"):
-        header[name] = getattr(record, name)
-    header["age_bucket"], header["gender"] = record.age_bucket, record.gender
+    header = _HEADER.pack(
+        RECORD_MAGIC,
+        RECORD_VERSION,
+        len(record.events),
+        record.key_hash,
+        record.created_time_s,
+        record.updated_time_s,
+        record.total_events,
+        len(record.bought),
+        len(record.hidden),
+        record.location_cluster,
+        record.age_bucket,
+        record.gender,
+    )
     keys = (record.bought.astype(_KEY, copy=False), record.hidden.astype(_KEY, copy=False))
     events = record.events.astype(RECENT_EVENT, copy=False)
-    return b"".join((header.tobytes(), events.tobytes(), keys[0].tobytes(), keys[1].tobytes()))
+    return b"".join((header, events.tobytes(), keys[0].tobytes(), keys[1].tobytes()))
 
 
 def unpack_record(content: bytes, key: str) -> UserRecord:
@@ -59,41 +69,34 @@ def unpack_record(content: bytes, key: str) -> UserRecord:
 
     Raises RecordRefused for another magic, version or length, and for the record of another key.
     """
-    if len(content) < HEADER.itemsize:
+    if len(content) < _HEADER.size:
         raise RecordRefused("a record is longer than this")
-    header = np.frombuffer(content, HEADER, 1)[0]
-    if header["magic"] != RECORD_MAGIC:
+    # fmt: off
+    (magic, version, events, key_hash, created_time_s, updated_time_s, total_events, bought, hidden,
+     location_cluster, age_bucket, gender) = _HEADER.unpack_from(content)
+    # fmt: on
+    if magic != RECORD_MAGIC:
         raise RecordRefused("not a user record")
-    if header["version"] != RECORD_VERSION:
-        raise RecordRefused(f"record version {header['version']}, not {RECORD_VERSION}")
-    if header["key_hash"] != storage_key_hash(key):
+    if version != RECORD_VERSION:
+        raise RecordRefused(f"record version {version}, not {RECORD_VERSION}")
+    if key_hash != storage_key_hash(key):
         raise RecordRefused("the record of another key")
-    events, bought, hidden = (int(header[f"{part}_count"]) for part in ("event", "bought", "hidden"))
-    bought_at = HEADER.itemsize + events * RECENT_EVENT.itemsize
+    bought_at = _HEADER.size + events * RECENT_EVENT.itemsize
     hidden_at = bought_at + bought * _KEY.itemsize
     if len(content) != hidden_at + hidden * _KEY.itemsize:
         raise RecordRefused("the record's length is not what its header says")
     return UserRecord(
-        key_hash=int(header["key_hash"]),
-        created_time_s=int(header["created_time_s"]),
-        updated_time_s=int(header["updated_time_s"]),
-        total_events=int(header["total_events"]),
-        age_bucket=int(header["age_bucket"]),
-        gender=int(header["gender"]),
-        location_cluster=int(header["location_cluster"]),
-        events=np.frombuffer(content, RECENT_EVENT, events, HEADER.itemsize),
+        key_hash=key_hash,
+        created_time_s=created_time_s,
+        updated_time_s=updated_time_s,
+        total_events=total_events,
+        age_bucket=age_bucket,
+        gender=gender,
+        location_cluster=location_cluster,
+        events=np.frombuffer(content, RECENT_EVENT, events, _HEADER.size),
         bought=np.frombuffer(content, _KEY, bought, bought_at),
         hidden=np.frombuffer(content, _KEY, hidden, hidden_at),
     )
-
-
-def history_event(event: UserEvent) -> NDArray[np.void]:
-    """Returns an event as RECENT_EVENT[1]."""
-    rating = NO_RATING_X20 if event.rating < 0 else round(event.rating * 20)
-    dwell_s = min(max(event.dwell_time_ms, 0) // 1000, DWELL_TIME_S_MAX)
-    time_s = event.event_time_us // _US
-    values = (item_key(event.item_id), time_s, event.event_type, event.page_type, rating, 0, dwell_s)
-    return np.array([values], RECENT_EVENT)
 
 
 def apply_event(record: UserRecord, event: UserEvent, limits: RecordLimits) -> UserRecord:
@@ -101,22 +104,23 @@ def apply_event(record: UserRecord, event: UserEvent, limits: RecordLimits) -> U
 
     Events may come late: history stays in order of event time, the later arrival of two equal times last.
     """
-    time_s = event.event_time_us // _US
-    after = replace(
+    return apply_events(record, [event], limits)
+
+
+def apply_events(record: UserRecord, events: Sequence[UserEvent], limits: RecordLimits) -> UserRecord:
+    """Returns the record after events in order of arrival: what apply_event gives one by one, in one step."""
+    if not events:
+        return record
+    times_s = [event.event_time_us // _US for event in events]
+    return replace(
         record,
-        total_events=record.total_events + 1,
-        created_time_s=_earlier(record.created_time_s, time_s),
-        updated_time_s=max(record.updated_time_s, time_s),
+        total_events=record.total_events + len(events),
+        created_time_s=_earlier(record.created_time_s, min(times_s)),
+        updated_time_s=max(record.updated_time_s, *times_s),
+        events=_with_events(record.events, events),
+        bought=_with_keys(record.bought, events, EventType.PURCHASE, limits.bought_items_max),
+        hidden=_with_keys(record.hidden, events, EventType.HIDE, limits.hidden_items_max),
     )
-    if event.event_type in HISTORY_EVENT_TYPES:
-        place = int(np.searchsorted(record.events["time_s"], time_s, side="right"))
-        parts = (record.events[:place], history_event(event), record.events[place:])
-        after.events = np.concatenate(parts)[-HISTORY_EVENTS_MAX:]
-    if event.event_type == EventType.PURCHASE:
-        after.bought = _with_key(record.bought, event.item_id, limits.bought_items_max)
-    elif event.event_type == EventType.HIDE:
-        after.hidden = _with_key(record.hidden, event.item_id, limits.hidden_items_max)
-    return after
 
 
 def merge_records(older: UserRecord, newer: UserRecord, limits: RecordLimits) -> UserRecord:
@@ -145,11 +149,34 @@ def _earlier(first_s: int, second_s: int) -> int:
     return min(first_s, second_s) if first_s and second_s else first_s or second_s
 
 
-def _with_key(keys: NDArray[np.uint64], item_id: str, limit: int) -> NDArray[np.uint64]:
-    key = np.uint64(item_key(item_id))
-    if np.any(keys == key):
-        return keys
-    return np.append(keys, key)[-limit:]
+def _with_events(history: NDArray[np.void], events: Sequence[UserEvent]) -> NDArray[np.void]:
+    values = [history_event(event) for event in events if event.event_type in HISTORY_EVENT_TYPES]
+    if not values:
+        return history
+    both = np.concatenate([history, np.array(values, RECENT_EVENT)])
+    times_s = both["time_s"]
+    if np.any(times_s[1:] < times_s[:-1]):
+        both = both[np.argsort(times_s, kind="stable")]
+    return both[-HISTORY_EVENTS_MAX:]
+
+
+def history_event(event: UserEvent) -> tuple[int, ...]:
+    """Returns an event's values in the order of RECENT_EVENT."""
+    rating = NO_RATING_X20 if event.rating < 0 else round(event.rating * 20)
+    dwell_s = min(max(event.dwell_time_ms, 0) // 1000, DWELL_TIME_S_MAX)
+    time_s = event.event_time_us // _US
+    return item_key(event.item_id), time_s, event.event_type, event.page_type, rating, 0, dwell_s
+
+
+def _with_keys(
+    keys: NDArray[np.uint64], events: Sequence[UserEvent], kind: EventType, limit: int
+) -> NDArray[np.uint64]:
+    for event in events:
+        if event.event_type == kind:
+            key = np.uint64(item_key(event.item_id))
+            if not np.any(keys == key):
+                keys = np.append(keys, key)[-limit:]
+    return keys
 
 
 def _merge_keys(older: NDArray[np.uint64], newer: NDArray[np.uint64], limit: int) -> NDArray[np.uint64]:
@@ -160,9 +187,10 @@ def _merge_keys(older: NDArray[np.uint64], newer: NDArray[np.uint64], limit: int
 
 
 def _merge_events(older: NDArray[np.void], newer: NDArray[np.void]) -> NDArray[np.void]:
-    if not len(older) or not len(newer):
-        return (older if len(older) else newer)[-HISTORY_EVENTS_MAX:]
+    """Returns the union by time; equal times stand by item and type, so that merging again keeps the order."""
     both = np.concatenate([older, newer])
+    if not len(both):
+        return both
     side = np.repeat([0, 1], [len(older), len(newer)])
     order = np.lexsort((side, both["event_type"], both["item_key"], both["time_s"]))
     both, side = both[order], side[order]

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from server.errors import StoreUnavailable
 from server.features.identity import SESSION_PREFIX, USER_PREFIX, storage_key
-from server.features.record_codec import RecordLimits, apply_event, merge_records
+from server.features.record_codec import RecordLimits, apply_events, merge_records
 from server.features.user_event import UserEvent
-from server.features.user_record import UserRecord
 from server.stores.embedded_records import (
     EVENT_ID_TIMES,
     EVENT_IDS,
@@ -121,20 +120,19 @@ class EmbeddedEventStore:
 
     def _store(self, writer: LmdbWriter, events: Sequence[UserEvent]) -> int:
         """Applies events to their owners' records and queues them; returns how many were not erased ones."""
-        records: dict[str, UserRecord] = {}
+        by_owner: dict[str, list[UserEvent]] = {}
         erased: dict[str, int] = {}
         entries: list[bytes] = []
         for event in events:
             owner = owner_of(writer, storage_key(event.user_id, event.session_id))
-            if owner not in records:
+            if owner not in erased:
                 erased[owner] = erased_time_us(writer, owner)
-                records[owner] = read_or_new(writer, owner)
             if event.event_time_us > erased[owner]:
-                records[owner] = apply_event(records[owner], event, self._limits)
+                by_owner.setdefault(owner, []).append(event)
                 entries.append(pack_queued_event(owner, event))
-        for owner, record in records.items():
-            if record.total_events:
-                write_record(writer, owner, record)
+        for owner, owned in by_owner.items():
+            record = apply_events(read_or_new(writer, owner), owned, self._limits)
+            write_record(writer, owner, record)
         enqueue(writer, entries)
         return len(entries)
 

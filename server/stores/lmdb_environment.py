@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import TypeVar
 
 import lmdb
@@ -53,7 +53,7 @@ class LmdbEnvironment:
                 metasync=sync,
                 readahead=False,
             )
-            self._databases = {name: self._env.open_db(name.encode()) for name in databases}
+            self.databases = {name: self._env.open_db(name.encode()) for name in databases}
         except lmdb.Error as error:
             raise StoreUnavailable(f"the store in {directory.name} cannot be opened: {error}") from error
         self.clear_stale_readers()
@@ -66,14 +66,9 @@ class LmdbEnvironment:
         """Frees the slots of readers whose process has died; they would keep old pages alive. Returns how many."""
         return int(self._env.reader_check())
 
-    @contextmanager
-    def read(self) -> Iterator[LmdbReader]:
-        """Opens a snapshot; it does not wait for writers. Raises StoreUnavailable."""
-        try:
-            with self._entered(), self._begin(write=False) as transaction:
-                yield LmdbReader(transaction, self._databases)
-        except lmdb.Error as error:
-            raise StoreUnavailable(f"the store cannot be read: {error}") from error
+    def read(self) -> Snapshot:
+        """Returns a context that opens a snapshot; it does not wait for writers. Raises StoreUnavailable."""
+        return Snapshot(self)
 
     def write(self, change: Callable[[LmdbWriter], T], *, frees: bool = False) -> T:
         """Runs a change as one transaction and returns its result; all of it is committed, or nothing.
@@ -84,8 +79,12 @@ class LmdbEnvironment:
         """
         while True:
             try:
-                with self._entered(), self._begin(write=True) as transaction:
-                    return change(LmdbWriter(transaction, self._databases))
+                transaction = self.begin(write=True)
+                try:
+                    with transaction:
+                        return change(LmdbWriter(transaction, self.databases))
+                finally:
+                    self.leave()
             except lmdb.MapFullError:
                 self._grow(self._map_bytes_max + (self._reserve_bytes if frees else 0))
             except lmdb.Error as error:
@@ -94,38 +93,43 @@ class LmdbEnvironment:
     def copy_to(self, directory: Path) -> None:
         """Writes a consistent, compacted copy while others read and write."""
         directory.mkdir(parents=True)
-        with self._entered():
-            try:
-                self._env.copy(str(directory), compact=True)
-            except lmdb.Error as error:
-                raise StoreUnavailable(f"the store cannot be copied: {error}") from error
+        self._enter()
+        try:
+            self._env.copy(str(directory), compact=True)
+        except lmdb.Error as error:
+            raise StoreUnavailable(f"the store cannot be copied: {error}") from error
+        finally:
+            self.leave()
 
     def map_bytes(self) -> int:
         """Returns the size of this process's map."""
         return int(self._env.info()["map_size"])
 
-    @contextmanager
-    def _begin(self, *, write: bool) -> Iterator[lmdb.Transaction]:
+    def begin(self, *, write: bool) -> lmdb.Transaction:
+        """Opens a transaction and counts it; leave() must follow. For Snapshot and write()."""
+        self._enter()
         try:
-            transaction = self._env.begin(write=write)
-        except lmdb.MapResizedError:
-            self._adopt_size()
-            transaction = self._env.begin(write=write)
-        with transaction:
-            yield transaction
+            try:
+                return self._env.begin(write=write)
+            except lmdb.MapResizedError:
+                self._adopt_size()
+                return self._env.begin(write=write)
+        except BaseException:
+            self.leave()
+            raise
 
-    @contextmanager
-    def _entered(self) -> Iterator[None]:
+    def leave(self) -> None:
+        """Counts a transaction as ended."""
+        with self._gate:
+            self._active -= 1
+            if self._resizing or not self._active:
+                self._gate.notify_all()
+
+    def _enter(self) -> None:
         with self._gate:
             if self._resizing and not self._gate.wait_for(lambda: not self._resizing, _RESIZE_TIMEOUT_S):
                 raise StoreUnavailable("the store is growing")
             self._active += 1
-        try:
-            yield
-        finally:
-            with self._gate:
-                self._active -= 1
-                self._gate.notify_all()
 
     def _adopt_size(self) -> None:
         """Takes the size that another process gave the file. Called inside the gate, with one's own entry in it."""
@@ -162,8 +166,34 @@ class LmdbEnvironment:
             raise StoreUnavailable("the store waits for its readers before it can grow")
 
 
+class Snapshot:
+    """A context that gives an LmdbReader; written out, because requests open one each."""
+
+    __slots__ = ("_environment", "_transaction")
+
+    def __init__(self, environment: LmdbEnvironment) -> None:
+        self._environment = environment
+
+    def __enter__(self) -> LmdbReader:
+        try:
+            self._transaction = self._environment.begin(write=False)
+        except lmdb.Error as error:
+            raise StoreUnavailable(f"the store cannot be read: {error}") from error
+        return LmdbReader(self._transaction, self._environment.databases)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._transaction.abort()
+        self._environment.leave()
+        if isinstance(error, lmdb.Error):
+            raise StoreUnavailable(f"the store cannot be read: {error}") from error
+
+
 class LmdbReader:
     """One snapshot. Keys and values are bytes."""
+
+    __slots__ = ("_databases", "_transaction")
 
     def __init__(self, transaction: lmdb.Transaction, databases: dict[str, lmdb._Database]) -> None:
         self._transaction = transaction
@@ -200,6 +230,8 @@ class LmdbReader:
 
 class LmdbWriter(LmdbReader):
     """The one write transaction; it sees its own changes."""
+
+    __slots__ = ()
 
     def put(self, database: str, key: bytes, value: bytes) -> None:
         """Sets a value."""

@@ -15,13 +15,14 @@ from server.features.record_codec import (
     RecordLimits,
     RecordRefused,
     apply_event,
+    apply_events,
     merge_records,
     new_record,
     pack_record,
     unpack_record,
 )
 from server.features.user_event import UserEvent
-from server.features.user_record import HEADER, UserRecord
+from server.features.user_record import HEADER, RECORD_MAGIC, RECORD_VERSION, UserRecord
 
 LIMITS = RecordLimits(bought_items_max=4, hidden_items_max=3)
 KEY = "u:ann"
@@ -87,6 +88,12 @@ def test_a_record_of_another_length_is_refused(length: int) -> None:
 def test_history_is_in_order_of_time_however_events_arrive(some: list[UserEvent]) -> None:
     times = record_of(some).events["time_s"]
     assert np.all(times[1:] >= times[:-1])
+
+
+@given(st.lists(events, max_size=20), st.lists(events, max_size=20))
+def test_events_at_once_come_to_the_same_as_one_by_one(first: list[UserEvent], rest: list[UserEvent]) -> None:
+    record = record_of(first)
+    assert as_bytes(apply_events(record, rest, LIMITS)) == as_bytes(record_of([*first, *rest]))
 
 
 def test_the_history_keeps_the_latest_events() -> None:
@@ -163,5 +170,9 @@ def test_a_known_profile_wins_over_an_unknown_one() -> None:
     assert (merged.age_bucket, merged.gender, merged.location_cluster) == (3, 2, 7)
 
 
-def test_the_header_has_no_gaps() -> None:
-    assert HEADER.itemsize == 48
+def test_the_bytes_begin_with_the_header_as_declared() -> None:
+    record = record_of([event("a", 5, EventType.PURCHASE), event("b", 9, EventType.HIDE)])
+    record.age_bucket, record.gender, record.location_cluster = 7, 3, -1
+    header = np.frombuffer(pack_record(record), HEADER, 1)[0]
+    expected = (RECORD_MAGIC, RECORD_VERSION, 1, record.key_hash, 5, 9, 2, 1, 1, -1, 7, 3)
+    assert header.tolist() == expected
