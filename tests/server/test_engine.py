@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from server.engine import RetrievalValues, served_by
+from server.features.event_types import PageType
+from server.handlers.messages import RecommendCommand, ServedBy, SourceKind
+from server.query import ScenarioValues
+from server.settings import ScenarioSettings
+from tests.support.recommending import RETRIEVAL, Shop, shop_over
+from tests.support.recommending import shop as shop
+
+ANN = RecommendCommand(user_id="ann")
+
+
+def test_default_weights_share_out_the_candidates() -> None:
+    assert RETRIEVAL.quotas == (200, 200, 100)
+    assert replace(RETRIEVAL, candidates_max=10).quotas == (4, 4, 2)
+
+
+def test_weights_need_not_add_up_to_one() -> None:
+    values = replace(RETRIEVAL, collaborative_weight=1, embedding_weight=1, popularity_weight=0)
+    assert values.quotas == (250, 250, 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("collaborative_weight", SourceKind.COLLABORATIVE),
+        ("embedding_weight", SourceKind.EMBEDDING),
+        ("popularity_weight", SourceKind.POPULARITY),
+    ],
+)
+def test_source_of_weight_zero_proposes_nothing(shop: Shop, field: str, kind: SourceKind) -> None:
+    values: RetrievalValues = replace(RETRIEVAL, candidates_max=60, **{field: 0.0})
+    other = shop_over(shop.small, shop.release, retrieval=values)
+    other.users.records = shop.users.records
+    reply = other.handler.recommend(ANN)
+    assert len(reply.items) == 20
+    assert not any(kind in item.sources for item in reply.items)
+
+
+def test_all_sources_switched_off_still_leave_what_is_popular(shop: Shop) -> None:
+    off = dict.fromkeys(("collaborative_weight", "embedding_weight", "popularity_weight"), 0.0)
+    other = shop_over(shop.small, shop.release, retrieval=replace(RETRIEVAL, **off))
+    assert len(other.handler.recommend(ANN).items) == 20
+
+
+def test_candidates_are_limited(shop: Shop) -> None:
+    few = shop_over(shop.small, shop.release, retrieval=replace(RETRIEVAL, candidates_max=20))
+    few.users.records = shop.users.records
+    assert len(few.engine.blend(few.query(replace(ANN, num_items=5)))) <= 20
+
+
+def test_given_scenario_replaces_a_page_types_own(shop: Shop) -> None:
+    own = ScenarioValues(page_type="HOME", category_cap=1)
+    engine = shop_over(shop.small, shop.release, {"HOME": own}).engine
+    assert engine.scenario("", PageType.HOME) == ("HOME", own)
+    assert engine.scenario("CART", PageType.HOME)[1].category_cap == 5
+
+
+def test_default_scenario_is_that_of_the_settings() -> None:
+    assert ScenarioValues() == ScenarioValues(**ScenarioSettings().model_dump())
+
+
+def test_query_that_no_personal_source_served_is_served_by_popularity(shop: Shop) -> None:
+    query = shop.query()
+    shop.engine.recommend(query)
+    assert served_by(query) is ServedBy.POPULARITY
