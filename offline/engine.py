@@ -13,8 +13,6 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
-BATCH_ROWS = 65_536
-
 
 class Engine:
     """One connection. Tables that it makes live until it is closed, in memory or, where they do not fit, on disk."""
@@ -58,9 +56,9 @@ class Engine:
         """Returns how many rows an expression has."""
         return int(self.to_arrow(expression.aggregate(rows=expression.count())).column("rows")[0].as_py())
 
-    def batches(self, expression: Table) -> Iterator[pa.RecordBatch]:
-        """Yields an expression's rows without holding them all."""
-        yield from self._connection.to_pyarrow_batches(expression, chunk_size=BATCH_ROWS)
+    def to_parquet(self, expression: Table, path: Path) -> None:
+        """Writes an expression's rows, in its order, without holding them all."""
+        self._connection.to_parquet(expression, path, compression="zstd")
 
     def close(self) -> None:
         """Ends the connection and frees its tables."""

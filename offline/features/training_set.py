@@ -12,7 +12,7 @@ came before that second is known. Nothing in it is from later, which a test show
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def write_training_set(
         profiles=profiles,
         numbered=numbered,
     )
-    _write(directory / HISTORY_FILE, engine.batches(laid_out_history(numbered, tables.starts)))
+    engine.to_parquet(laid_out_history(numbered, tables.starts), directory / HISTORY_FILE)
     total = engine.row_count(requests)
     parts = _parts(engine, tables, total, options.batch_requests, advance)
     examples = _write_pairs(directory / REQUESTS_FILE, directory / EXAMPLES_FILE, parts)
@@ -170,15 +170,6 @@ def _example_rows(pairs: Table, item_values: Table, history: Table, users: Table
     valued = pairs.join(item_values, "pair_id")
     crossed = cross_features(valued, history, users)
     return valued.join(crossed, "pair_id").select(*EXAMPLE_COLUMNS).order_by(["request_id", "item_row"])
-
-
-def _write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-    writer: pq.ParquetWriter | None = None
-    for batch in batches:
-        writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd")
-        writer.write_batch(batch)
-    if writer is not None:
-        writer.close()
 
 
 def _write_pairs(requests: Path, examples: Path, parts: Iterator[tuple[pa.Table, pa.Table]]) -> int:
