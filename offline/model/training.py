@@ -168,7 +168,7 @@ class TowerTrainer:
         self.model.train()
         total = weight = 0.0
         for batch in self._plan(self._rng):
-            place, rows, weights = self._batch_examples(batch.queries)
+            place, rows, weights = self.batch_examples(batch.queries)
             if not len(rows):
                 continue
             loss = self._loss(batch, place, rows, weights)
@@ -211,7 +211,7 @@ class TowerTrainer:
         inputs[:, _HISTORY] = pooled
         return inputs
 
-    def _batch_examples(self, queries: Longs) -> tuple[Longs, Longs, Floats]:
+    def batch_examples(self, queries: Longs) -> tuple[Longs, Longs, Floats]:
         """Returns place, item row and final weight of the queries' distinct examples that weigh anything."""
         place, rows, weights = self.data.examples(queries)
         weights = np.minimum(weights, self.options.clip_weight)

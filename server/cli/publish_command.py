@@ -12,12 +12,16 @@ import typer
 from rich.progress import Progress
 
 from server.cli.options import Config, DataDir, console, load_settings, told_errors
+from server.cli.releases_command import await_switch
+from server.running_server import find_running_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from server.settings import Settings
     from server.stores.protocols import ItemChange
+
+SWITCH_TIMEOUT_S = 60.0
 
 
 def register(app: typer.Typer) -> None:
@@ -39,12 +43,13 @@ def publish(
     settings = load_settings(config, data_dir)
     with told_errors():
         published = publish_release(settings, activate=activate)
-    state = "serving" if activate else "waiting"
     console().print(
-        f"Release [bold]{published.version}[/] ({state}): {published.items:,} items, "
+        f"Release [bold]{published.version}[/]: {published.items:,} items, "
         f"index recall@200 {published.ann_recall:.3f}, {published.changes:,} item changes taken over, "
         f"{published.changes_left:,} left to the overlay"
     )
+    if activate and find_running_server(settings.data_dir) is not None:
+        typer.echo(await_switch(settings.data_dir, published.version, SWITCH_TIMEOUT_S))
 
 
 @dataclass(frozen=True, slots=True)
