@@ -159,3 +159,20 @@ def test_readers_never_see_a_mix_while_releases_and_items_change(
     for reader in readers:
         reader.join()
     assert failures == []
+
+
+def test_switching_many_times_leaves_no_file_open_and_no_mapping_behind(
+    tmp_path: Path, log: MemoryOverlayLog
+) -> None:
+    for number in range(3):
+        build_small_release(tmp_path, items=10, version=f"r{number}", activate=False)
+    holder = ReleaseHolder(tmp_path, log)
+
+    def switch(turns: int) -> tuple[int, int]:
+        for turn in range(turns):
+            activate(tmp_path, f"r{turn % 3}")
+            assert holder.refresh()
+        mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if str(tmp_path) in line]
+        return len(list(Path("/proc/self/fd").iterdir())), len(mapped)
+
+    assert switch(6) == switch(30)
