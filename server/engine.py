@@ -112,9 +112,14 @@ class EngineValues:
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
-    """What the engine is built on. clock: monotonic seconds, that of the commands' deadlines."""
+    """What the engine is built on.
+
+    users_in_process: whether users are read within this process; a fallback reads a record only then.
+    clock: monotonic seconds, that of the commands' deadlines.
+    """
 
     users: UserStore
+    users_in_process: bool = True
     tower: UserTower = field(default_factory=LocalUserTower)
     scorer: CandidateScorer = field(default_factory=LocalScorer)
     clock: Clock = time.monotonic
@@ -233,6 +238,7 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
         backfill=BackfillSource(retrieval.category_scan_rows_max),
         backfill_max=retrieval.candidates_max,
         fallback=frozenset({number[SourceKind.POPULARITY]}),
+        fallback_fields=_fallback_fields(parts),
         features=_assembler(number),
         scorers=(TwoTowerScorer(parts.scorer),),
         shortlist=ShortlistSelector(SHORTLIST_FACTOR, context),
@@ -260,10 +266,17 @@ def _rank_parts(retrieval: RetrievalValues, parts: EngineParts) -> PipelineParts
         # The others' lists only give the caller's items their retrieval features and blended scores.
         merger=BlendMerger((0.0, *retrieval.weights), (RANK_ITEMS_MAX, 0, 0, 0), RANK_ITEMS_MAX, fill=False),
         fallback=frozenset({number[SourceKind.CALLER], number[SourceKind.POPULARITY]}),
+        fallback_fields=frozenset({"items"}),
         features=_assembler(number),
         scorers=(TwoTowerScorer(parts.scorer),),
         selector=ScoreSelector(),
     )
+
+
+def _fallback_fields(parts: EngineParts) -> frozenset[str]:
+    """Returns what a fallback still finds out: what the request names and, where it is near, what the user has bought."""
+    own = {"record", "history", "unwanted_rows"} if parts.users_in_process else set()
+    return frozenset({"items", *own})
 
 
 def _assembler(number: Mapping[SourceKind, int]) -> CrossFeatureAssembler:

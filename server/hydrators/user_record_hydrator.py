@@ -15,7 +15,6 @@ class UserRecordHydrator(QueryHydrator[RecommendQuery, UserRecord | None]):
     """
 
     produces = "record"
-    costly = True
 
     def __init__(self, users: UserStore) -> None:
         self._users = users

@@ -39,7 +39,8 @@ class PipelineParts(Generic[QueryT]):
 
     backfill: asked only when fewer candidates than wanted pass the filters; its rows pass them too, count as
     nominated by the source number after the last, and are cut to backfill_max.
-    fallback: numbers of the sources that can answer alone, from what this process holds.
+    fallback: numbers of the sources that can answer alone, from what this process holds. fallback_fields: fields
+    of the query whose hydrators need nothing else either.
     scorers: a ladder; the first that answers ends it. shortlist: chooses what the re-rankers see.
     """
 
@@ -50,6 +51,7 @@ class PipelineParts(Generic[QueryT]):
     backfill: Source[QueryT] | None = None
     backfill_max: int = 500
     fallback: frozenset[int] = frozenset()
+    fallback_fields: frozenset[str] = frozenset()
     features: FeatureAssembler[QueryT] | None = None
     scorers: tuple[Scorer[QueryT], ...] = ()
     shortlist: Selector[QueryT] | None = None
@@ -96,13 +98,14 @@ class Pipeline(Generic[QueryT]):
     def run_fallback(self, query: QueryT) -> CandidateBatch:
         """Returns the best of the fallback's sources, after the filters, by their own scores.
 
-        For when run() raised StageFailed: takes no heed of time, which is the reserve's, and asks no store and no
-        model. Filters work with what had been hydrated by then. Raises StageFailed where that fails too.
+        For when run() raised StageFailed: takes no heed of time, which is the reserve's, and asks nothing outside
+        this process. Filters work with what is hydrated by then. Raises StageFailed where that fails too.
         """
         query.budget.lift()
         query.scored_by = ""
+        ran = {record.stage for record in query.records if not record.late}
         for hydrator in self.parts.hydrators:
-            if hydrator.policy.essential and getattr(query, hydrator.produces) is None:
+            if hydrator.produces in self.parts.fallback_fields and hydrator.name not in ran:
                 hydrator.run(query)
         query.retrieved = [
             source.run(query) if number in self.parts.fallback else NOTHING_RETRIEVED

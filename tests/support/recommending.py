@@ -172,7 +172,7 @@ def shop_over(
     logged: list[LoggedRecommendation] = []
     engine = Engine(
         EngineValues(budget, retrieval, scenarios or {}),
-        EngineParts(users, tower or LocalUserTower(), scorer or LocalScorer(), clock),
+        EngineParts(users, True, tower or LocalUserTower(), scorer or LocalScorer(), clock),
     )
     handler = RecommendHandler(
         engine, FixedRelease(release), lambda make: logged.append(make()), now_s=lambda: NOW_S

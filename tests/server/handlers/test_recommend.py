@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from server.engine import Engine, EngineParts
 from server.errors import ContractBroken, InvalidRequest, NotFound, ShortlistError, StoreUnavailable
 from server.features.declarations import CROSS_FEATURES
 from server.features.event_types import EventType, PageType
@@ -260,7 +261,20 @@ class TestFallbacks:
         reply = shop.handler.recommend(command)
         assert reply.served_by is ServedBy.POPULARITY
         assert reply.degraded_reasons == (DegradedReason.DEADLINE,)
-        assert ids(reply) == [f"item-{number:04d}" for number in range(2, 22)]
+        assert ids(reply)[:10] == [f"item-{number:04d}" for number in range(2, 12)]
+        assert len(reply.items) == 20
+
+    def test_fallback_leaves_bought_items_out(self, shop: Shop) -> None:
+        reply = shop.handler.recommend(replace(ANN, deadline_s=shop.clock.now_s, num_items=30))
+        assert not {"item-0012", "item-0022"} & set(ids(reply))
+        assert "item-0013" in ids(reply)
+
+    def test_fallback_does_not_ask_a_store_elsewhere(self, shop: Shop) -> None:
+        shop.users.error = AssertionError("asked")
+        engine = Engine(shop.engine.values, EngineParts(shop.users, users_in_process=False, clock=shop.clock))
+        handler = RecommendHandler(engine, FixedRelease(shop.release), now_s=lambda: NOW_S)
+        reply = handler.recommend(replace(ANN, deadline_s=shop.clock.now_s))
+        assert reply.degraded_reasons == (DegradedReason.DEADLINE,)
 
     def test_filter_that_fails_once_falls_back_to_what_is_popular(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch

@@ -133,19 +133,20 @@ def test_same_state_gets_the_same_list(
 
 @QUICK
 @given(command=commands, events=history, changed=changes())
-def test_fallback_holds_what_is_known_without_the_users_record(
+def test_fallback_shows_only_what_may_be_shown(
     tiny: Shop,
     command: RecommendCommand,
     events: list[tuple[str, EventType, int]],
     changed: dict[str, set[str]],
 ) -> None:
-    showable = prepare(tiny, events, changed)
+    may = allowed(tiny, command, events, prepare(tiny, events, changed))
     query = tiny.query(command)
     query.budget.work_ends_s = 0
     batch = tiny.engine.recommend(query)
     shown = tiny.release.item_ids(batch.rows)
     assert len(set(shown)) == len(shown)
-    assert set(shown) <= showable - set(command.context_item_ids) - set(command.excluded_item_ids)
+    assert set(shown) <= may
+    assert len(shown) == min(command.num_items, len(may))
     assert ((batch.score >= 0) & (batch.score <= 1)).all()
 
 

@@ -224,7 +224,16 @@ def test_fallback_asks_only_its_sources_and_filters() -> None:
     chosen = Pipeline(PARTS).run_fallback(query)
     assert chosen.rows.tolist() == [4, 6]
     assert query.ran == ["retrieve", "keep"]
+    assert query.degraded == []
     assert chosen.score.tolist() == pytest.approx([1, 0])
+
+
+def test_fallback_hydrates_what_it_may_and_what_has_not_been_tried() -> None:
+    pipeline = Pipeline(replace(PARTS, fallback_fields=frozenset({"banned"})))
+    query = new_query()
+    assert pipeline.run_fallback(query).rows.tolist() == [5, 6]
+    pipeline.run_fallback(query)
+    assert query.ran.count("hydrate") == 1
 
 
 def test_two_hydrators_may_not_own_one_field() -> None:
