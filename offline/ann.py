@@ -3,7 +3,9 @@
 usearch scales each vector to its own length before it rounds to int8, so an int8 index ranks by cosine whatever
 its metric is called; item vectors are of unit length for this reason. Vectors are added by one thread: concurrent
 adds lose nodes. An item that a search for its own vector does not find could never be recommended, so that is
-checked, and the index is built anew with more links until every item is found.
+checked, and the index is built anew with more links until every item is found. Items whose vectors are equal in
+int8 crowd each other's links out, so from the second build on such vectors are moved apart a little; scores that
+count are computed from the exact vectors.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ class AnnOptions:
     """Knobs of the index. connectivity: links a node; the rest is usearch's own words.
 
     self_search_count: places among which an item must find itself, or an item with an equal vector.
-    attempts_max: how often the links are doubled before the build is given up.
+    attempts_max: how often the links are doubled before the build is given up. spread: standard deviation, a
+    component, by which equal vectors are moved apart.
     """
 
     connectivity: int = 16
@@ -37,6 +40,7 @@ class AnnOptions:
     expansion_search: int = 64
     self_search_count: int = 20
     attempts_max: int = 4
+    spread: float = 0.01
     recall_queries: int = 500
     recall_count: int = 200
     seed: int = 0
@@ -66,7 +70,10 @@ def build_ann_index(
     options = options or AnnOptions()
     connectivity = options.connectivity
     for attempt in range(1, options.attempts_max + 1):
-        index = _build(vectors, connectivity, options, progress)
+        placed = (
+            vectors if attempt == 1 else _spread_equal(vectors, options.spread * (attempt - 1), options.seed)
+        )
+        index = _build(placed, connectivity, options, progress)
         lost = find_lost(index, vectors, options.self_search_count)
         if not len(lost):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,13 +109,24 @@ def _is_crowded_out(index: Index, vectors: Floats, row: int, keys: NDArray[np.in
     return bool(cosines.min() > 1 - 1e-3)
 
 
+def _spread_equal(vectors: Floats, deviation: float, seed: int) -> Floats:
+    """Returns the vectors, with noise on those that are equal to another in int8."""
+    rounded = np.round(vectors * 127).astype(np.int8)
+    _, group, sizes = np.unique(rounded, axis=0, return_inverse=True, return_counts=True)
+    equal = np.flatnonzero(sizes[group.ravel()] > 1)
+    spread = vectors.copy()
+    noise = np.random.default_rng(seed).normal(0, deviation, (len(equal), vectors.shape[1]))
+    spread[equal] += noise.astype(np.float32)
+    return spread
+
+
 def _build(vectors: Floats, connectivity: int, options: AnnOptions, progress: Progress | None) -> Index:
     index = Index(
         ndim=vectors.shape[1],
         metric="cos",
         dtype="i8",
         connectivity=connectivity,
-        expansion_add=options.expansion_add,
+        expansion_add=max(options.expansion_add, 4 * connectivity),
         expansion_search=options.expansion_search,
     )
     for start in range(0, len(vectors), _CHUNK_ROWS):

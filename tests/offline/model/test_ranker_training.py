@@ -1,0 +1,90 @@
+"""The ranker on lists in which one cross feature tells everything."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from offline.model.candidate_lists import BlendOptions, CandidateList
+from offline.model.ranker_training import RankerOptions, fit_ranker
+from offline.model.training import EpochReport
+from offline.model.two_tower import TwoTowerModel
+from server.features.declarations import CROSS_FEATURES
+
+TELLING = CROSS_FEATURES.index("price_in_range")
+OPTIONS = RankerOptions(epochs_max=60, batch_lists=8, learning_rate=0.02)
+
+
+def make_lists(count: int = 40, length: int = 50, seed: int = 0) -> list[CandidateList]:
+    """Lists in which the chosen candidates are those whose telling feature is 1; dot and blend are noise."""
+    rng = np.random.default_rng(seed)
+    lists = []
+    for _ in range(count):
+        cross = rng.uniform(size=(length, len(CROSS_FEATURES))).astype(np.float32)
+        chosen = np.arange(length) < 3
+        cross[:, TELLING] = chosen
+        order = rng.permutation(length)
+        dot, blend = rng.normal(size=(2, length)).astype(np.float32)
+        lists.append(
+            CandidateList(np.arange(length, dtype=np.int32), cross[order], dot, blend, chosen[order])
+        )
+    return lists
+
+
+def test_the_ranker_finds_the_feature_that_tells_and_beats_the_blend() -> None:
+    fitted = fit_ranker(make_lists(), 4.0, OPTIONS, lambda _: None)
+    assert fitted is not None
+    assert fitted.quality.recall > 0.95
+    assert fitted.quality.target > fitted.blend_quality.target
+
+
+def test_scores_of_served_candidates_lie_around_one_half() -> None:
+    lists = make_lists()
+    fitted = fit_ranker(lists, 4.0, OPTIONS, lambda _: None)
+    assert fitted is not None
+    served = []
+    with torch.inference_mode():
+        for found in lists:
+            logits = torch.from_numpy(found.dot) * fitted.dot_scale + fitted.head(
+                torch.from_numpy(found.cross)
+            )
+            served.append((logits + fitted.score_bias).topk(20).values)
+    assert abs(float(torch.stack(served).mean())) < 1e-3
+
+
+def test_installing_gives_the_model_the_same_numbers() -> None:
+    fitted = fit_ranker(make_lists(10), 4.0, RankerOptions(epochs_max=2), lambda _: None)
+    assert fitted is not None
+    model = TwoTowerModel(item_count=3)
+    fitted.install(model)
+    assert model.dot_scale.item() == np.float32(fitted.dot_scale)
+    assert torch.equal(model.head.linear1.weight, fitted.head.linear1.weight)
+
+
+def test_lists_of_different_lengths_and_without_a_choice_are_borne() -> None:
+    short, nothing = make_lists(6, length=9), make_lists(3, length=30)
+    empty = [CandidateList(n.rows, n.cross, n.dot, n.blend, np.zeros(30, bool)) for n in nothing]
+    fitted = fit_ranker([*short, *empty, *make_lists(6)], 4.0, RankerOptions(epochs_max=2), lambda _: None)
+    assert fitted is not None
+    assert fitted.lists == 12
+
+
+def test_nothing_to_learn_from_gives_no_ranker() -> None:
+    assert fit_ranker([], 4.0, OPTIONS, lambda _: None) is None
+
+
+def test_the_same_seed_gives_the_same_head() -> None:
+    reports: list[EpochReport] = []
+    first, second = (
+        fit_ranker(make_lists(12), 4.0, RankerOptions(epochs_max=3), reports.append) for _ in range(2)
+    )
+    assert first is not None
+    assert second is not None
+    assert torch.equal(first.head.linear1.weight, second.head.linear1.weight)
+    assert {report.stage for report in reports} == {"ranker"}
+
+
+def test_quotas_follow_the_weights() -> None:
+    options = BlendOptions.of((0.4, 0.4, 0.2), 500, 60.0)
+    assert options.quotas == (200, 200, 100)
+    assert options.limit == 500

@@ -1,0 +1,68 @@
+"""The ANN index: every item can be found, rows are keys, and the ranking is that of the cosine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from offline.ann import AnnOptions, UnreachableItems, build_ann_index, find_lost
+from server.releases.ann_index import Index, read_ann_header, view_ann_index
+
+Floats = NDArray[np.float32]
+
+
+def unit_vectors(count: int, seed: int = 0) -> Floats:
+    vectors = np.random.default_rng(seed).normal(size=(count, 64)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_every_item_finds_itself_and_recall_is_told(tmp_path: Path) -> None:
+    vectors = unit_vectors(600)
+    report = build_ann_index(vectors, tmp_path / "ann" / "index.usearch")
+    assert report.items == 600
+    assert report.recall > 0.9
+    index = view_ann_index(tmp_path / "ann" / "index.usearch", 64)
+    assert not len(find_lost(index, vectors, 20))
+
+
+def test_keys_are_rows_and_the_file_is_what_a_server_expects(tmp_path: Path) -> None:
+    vectors = unit_vectors(50)
+    path = tmp_path / "index.usearch"
+    build_ann_index(vectors, path)
+    header = read_ann_header(path)
+    assert header is not None
+    assert (header.dims, header.metric, header.entries, header.deleted) == (64, "cos", 50, 0)
+    assert int(view_ann_index(path, 64).search(vectors[7], 1).keys[0]) == 7
+
+
+def test_items_with_equal_vectors_neither_are_lost_nor_hide_others(tmp_path: Path) -> None:
+    vectors = unit_vectors(200)
+    vectors[50:150] = vectors[0]
+    build_ann_index(vectors, tmp_path / "index.usearch")
+    index = view_ann_index(tmp_path / "index.usearch", 64)
+    found = {int(index.search(vectors[row], 20).keys[0]) for row in range(150, 200)}
+    assert found == set(range(150, 200))
+
+
+def test_a_single_item_and_none_at_all_are_indexed(tmp_path: Path) -> None:
+    assert build_ann_index(unit_vectors(1), tmp_path / "one").recall == 1
+    assert build_ann_index(unit_vectors(0), tmp_path / "none").items == 0
+
+
+def test_a_missing_item_is_noticed(tmp_path: Path) -> None:
+    vectors = unit_vectors(100)
+    index = Index(ndim=64, metric="cos", dtype="i8")
+    index.add(np.arange(99, dtype=np.uint64), vectors[:99], threads=1)
+    assert find_lost(index, vectors, 5).tolist() == [99]
+
+
+def test_an_index_that_cannot_be_made_whole_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offline.ann.find_lost", lambda *_: np.array([3]))
+    with pytest.raises(UnreachableItems, match="1 of 30"):
+        build_ann_index(unit_vectors(30), tmp_path / "index", AnnOptions(attempts_max=2))
+    assert not (tmp_path / "index").exists()
