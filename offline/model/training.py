@@ -50,7 +50,7 @@ class TowerOptions:
     epochs_max: int = 8
     patience: int = 3
     learning_rate: float = 3e-3
-    tower_decay: float = 1.0
+    tower_decay: float = 0.2
     embedding_decay: float = 1e-2
     embedding_init: float = 0.05
     example_half_life_days: float = 45.0

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     seed: Annotated[int, typer.Option(min=0, help="The same data and seed give the same model.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the arithmetic.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the arithmetic.")] = 1,
     epochs_max: Annotated[int, typer.Option(min=1, max=1_000, help="Epochs of the towers at most.")] = 8,
     config: Config = None,
     data_dir: DataDir = None,
