@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, str] = {
     "release_watcher": "releases",
     "release_switch": "control_block errors handlers.messages",
     "running_server": "errors",
-    "storage": "stores features housekeeping settings",
+    "storage": "stores releases features housekeeping settings",
     "worker_place": "",
     "worker": "app worker_place control_block supervisor errors settings",
     "features": "errors ext numpy xxhash orjson",
