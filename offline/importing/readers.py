@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -83,7 +84,8 @@ def column_names(path: Path, options: SourceOptions) -> list[str]:
     with _refusing(path), path.open("rb") as raw:
         form = file_format(path, options)
         if form == "parquet":
-            return [str(name) for name in pq.ParquetFile(_seekable(raw, path)).schema_arrow.names]
+            with _seekable(raw, path) as seekable:
+                return [str(name) for name in pq.ParquetFile(seekable).schema_arrow.names]
         first = _unzipped(raw, path)
         if form == "csv":
             return _header(first, path, options)
@@ -108,12 +110,14 @@ def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except _READ_ERRORS as error:
-        raise ImportRefused(f"{path}: {error}") from error
+        advice = "; name the file's encoding under [source] in a mapping" if "UTF8" in str(error) else ""
+        raise ImportRefused(f"{path}: {error}{advice}") from error
 
 
 def _header(file: IO[bytes], path: Path, options: SourceOptions) -> list[str]:
-    text = io.TextIOWrapper(file, encoding=options.encoding.replace("utf-8", "utf-8-sig"), newline="")
-    names = next(csv.reader(text, delimiter=options.delimiter), [])
+    encoding = options.encoding.replace("utf-8", "utf-8-sig")
+    with io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="") as text:
+        names = next(csv.reader(text, delimiter=options.delimiter), [])
     repeated = {n for n in names if names.count(n) > 1}
     if not names or repeated:
         what = f"names {', '.join(sorted(repeated))} twice" if repeated else "is empty: no header"
@@ -254,19 +258,21 @@ def _json_text(value: object) -> str | None:
 def _parquet_chunks(
     raw: IO[bytes], path: Path, columns: Sequence[str], options: SourceOptions
 ) -> Iterator[Chunk]:
-    file = pq.ParquetFile(_seekable(raw, path))
-    _require(columns, file.schema_arrow.names, f"{path}: schema")
     row = 0
-    for batch in file.iter_batches(batch_size=CHUNK_ROWS):
-        table = pa.Table.from_batches([batch]).combine_chunks()
-        plain = [n for n in sorted(table.column_names) if not pa.types.is_nested(table.schema.field(n).type)]
-        texts = [pc.fill_null(pc.cast(table.column(n).combine_chunks(), pa.string()), "") for n in plain]
-        yield Chunk(
-            table,
-            np.arange(row + 1, row + 1 + table.num_rows),
-            pc.binary_join_element_wise(*texts, "\x1f"),
-        )
-        row += table.num_rows
+    with _seekable(raw, path) as seekable:
+        file = pq.ParquetFile(seekable)
+        _require(columns, file.schema_arrow.names, f"{path}: schema")
+        for batch in file.iter_batches(batch_size=CHUNK_ROWS):
+            table = pa.Table.from_batches([batch]).combine_chunks()
+            lines = np.arange(row + 1, row + 1 + table.num_rows)
+            yield Chunk(table, lines, _joined_texts(table))
+            row += table.num_rows
+
+
+def _joined_texts(table: pa.Table) -> pa.Array:
+    plain = [n for n in sorted(table.column_names) if not pa.types.is_nested(table.schema.field(n).type)]
+    texts = [pc.fill_null(pc.cast(table.column(n).combine_chunks(), pa.string()), "") for n in plain]
+    return pc.binary_join_element_wise(*texts, "\x1f")
 
 
 def _keys(text: bytes, path: Path) -> list[str]:
@@ -286,13 +292,12 @@ def _unzipped(raw: IO[bytes], path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
 
 
-def _seekable(raw: IO[bytes], path: Path) -> IO[bytes]:
-    """Returns a file that can be read from any place: Parquet begins with its end."""
+@contextmanager
+def _seekable(raw: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
+    """Gives a file that can be read from any place: Parquet begins with its end."""
     if path.suffix != ".gz":
-        return raw
-    spooled = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=BLOCK_BYTES))  # noqa: SIM115 (lives as long as the reader)
-    with gzip.GzipFile(fileobj=raw) as unzipped:
-        while block := unzipped.read(BLOCK_BYTES):
-            spooled.write(block)
-    spooled.seek(0)
-    return spooled
+        yield raw
+        return
+    with tempfile.TemporaryFile() as whole, gzip.GzipFile(fileobj=raw) as unzipped:
+        shutil.copyfileobj(unzipped, whole, BLOCK_BYTES)
+        yield whole
