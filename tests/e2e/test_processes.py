@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import grpc
@@ -16,11 +17,23 @@ from tests.support.server_process import ServerProcess, running_server
 from tests.support.small_release import build_small_release
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that outlives what is done to its workers."""
+    with started(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    build_small_release(tmp_path / "releases", items=60, version="r1")
-    with running_server(tmp_path, SERVER__HEARTBEAT_TIMEOUT_MS=2_000) as started:
-        yield started
+def mortal_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server of the test's own, which the test ends."""
+    with started(tmp_path) as made:
+        yield made
+
+
+def started(data_dir: Path) -> AbstractContextManager[ServerProcess]:
+    build_small_release(data_dir / "releases", items=60, version="r1")
+    return running_server(data_dir, SERVER__HEARTBEAT_TIMEOUT_MS=2_000)
 
 
 class LightLoad:
@@ -77,10 +90,10 @@ def pids(server: ServerProcess) -> set[int]:
     return {worker.pid for worker in server.workers()}
 
 
-def test_sigterm_drains_without_a_failed_call_and_ends_with_zero(server: ServerProcess) -> None:
-    with LightLoad(server) as load:
+def test_sigterm_drains_without_a_failed_call_and_ends_with_zero(mortal_server: ServerProcess) -> None:
+    with LightLoad(mortal_server) as load:
         load.await_calls(50)
-        assert server.stop() == 0
+        assert mortal_server.stop() == 0
     assert load.failures == []
 
 
@@ -115,10 +128,10 @@ def test_second_server_on_the_same_directory_is_refused(server: ServerProcess) -
         pass
 
 
-def test_workers_end_when_their_parent_is_killed(server: ServerProcess) -> None:
-    workers = pids(server)
-    server.process.kill()
-    server.process.wait()
+def test_workers_end_when_their_parent_is_killed(mortal_server: ServerProcess) -> None:
+    workers = pids(mortal_server)
+    mortal_server.process.kill()
+    mortal_server.process.wait()
 
     def gone(pid: int) -> bool:
         try:
