@@ -16,7 +16,7 @@ ShortlistError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ class InvalidRequest(ShortlistError):
         first = violations[0]
         super().__init__(f"{first.field}: {first.description}", reason=first.reason)
         self.violations: tuple[FieldViolation, ...] = tuple(violations)
+
+    def inside(self, parent: str) -> InvalidRequest:
+        """Returns the same error for a message that is the field `parent` of a larger one."""
+        return InvalidRequest([replace(v, field=f"{parent}.{v.field}") for v in self.violations])
 
 
 class NotFound(ShortlistError):

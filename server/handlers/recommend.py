@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from server.engine import Engine
-from server.errors import NotFound
+from server.errors import InvalidRequest, NotFound
 from server.handlers.messages import RankCommand, RecommendCommand, RecommendReply
 from server.handlers.recommend_query import rank_query, recommend_query, similar_query
 from server.handlers.recommend_reply import build_reply
@@ -73,7 +73,15 @@ class RecommendHandler:
         return self._reply(query, self._engine.rank(query), command, now_s)
 
     def batch(self, commands: Sequence[RecommendCommand]) -> list[RecommendReply]:
-        """Returns recommend() of each command, in order; those past the deadline get what is popular."""
+        """Returns recommend() of each command, in order; those past the deadline get what is popular.
+
+        Raises InvalidRequest, naming ``requests[i]``, before any of them is answered.
+        """
+        for index, command in enumerate(commands):
+            try:
+                self._engine.scenario(command.scenario, command.page_type)
+            except InvalidRequest as error:
+                raise error.inside(f"requests[{index}]") from None
         return [self.recommend(command) for command in commands]
 
     def blend(self, command: RecommendCommand) -> list[str]:

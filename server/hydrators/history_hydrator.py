@@ -86,9 +86,13 @@ class HistoryHydrator(QueryHydrator[RecommendQuery, History]):
     def _weigh(
         self, query: RecommendQuery, rows: Rows, times_s: NDArray[np.int64], types: NDArray[np.uint8]
     ) -> tuple[Rows, Floats]:
-        """Returns the known items and the sum of their events' weights, halved for each half-life of age."""
+        """Returns the known items and the sum of their events' weights, halved for each half-life of age.
+
+        Age counts from the newest event: only the proportions matter, and those of a user who was away for years
+        would otherwise vanish in float32.
+        """
         known = rows >= 0
-        age_s = (query.now_s - times_s[known]).astype(np.float32)
+        age_s = (times_s[-1:] - times_s[known]).astype(np.float32)
         weights = _WEIGHTS[types[known]] * np.exp2(age_s * np.float32(-self._decay_per_s))
         item_rows, item = np.unique(rows[known], return_inverse=True)
         return item_rows, np.bincount(item, weights, len(item_rows)).astype(np.float32)

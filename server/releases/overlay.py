@@ -16,6 +16,7 @@ from server.releases.mapped_release import MappedRelease
 
 _EMBED_ROWS = 1_024
 _DAY_S = 86_400
+_LENGTH_MIN = 1e-12
 _CONTENT_FIELDS = frozenset(("title", "category_id", "brand", "image_embedding"))
 _FLAG_FIELDS = (
     ("in_stock", ItemFlag.IN_STOCK),
@@ -178,7 +179,11 @@ def _embed(release: MappedRelease, rows: NDArray[np.int32]) -> None:
         release.brand_vocabulary.item_buckets,
     )
     names = [f"item_{kind}{layer}" for layer in (1, 2, 3) for kind in ("w", "b")]
-    arrays.item_vectors[rows] = tower_forward(inputs, *(weights[name] for name in names))
+    vectors = tower_forward(inputs, *(weights[name] for name in names))
+    if release.model.ann_metric == "cos":
+        # Where nearness is an angle, the release's own vectors have unit length.
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _LENGTH_MIN)
+    arrays.item_vectors[rows] = vectors
 
 
 def _features(release: MappedRelease, rows: NDArray[np.int32]) -> ItemFeatures:

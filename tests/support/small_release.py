@@ -166,6 +166,8 @@ def small_contents(
     columns["flags"] = flags if flags is not None else _flags(names, (), (), ())
     vectors = _vectors(rng, names, columns, centres, weights, encoder, image_dims, created_time_s)
     item_vectors = vectors["item_vectors"]
+    if ann_metric == "cos":
+        item_vectors /= np.linalg.norm(item_vectors, axis=1, keepdims=True)
     config = ModelConfig(f"model-{version}", 4.0, -2.0, image_dims, ann_metric)
     lists, popularity = _popularity(names)
     per_row = {**columns, **vectors}

@@ -170,6 +170,12 @@ class TestRecommend:
         batch = [ids(reply) for reply in shop.handler.batch(commands)]
         assert batch == [ids(shop.handler.recommend(command)) for command in commands]
 
+    def test_a_batch_names_the_request_that_is_wrong_and_answers_none(self, shop: Shop) -> None:
+        commands = [ANN, RecommendCommand(user_id="nobody", scenario="no-such-scenario")]
+        with pytest.raises(InvalidRequest) as refused:
+            shop.handler.batch(commands)
+        assert [violation.field for violation in refused.value.violations] == ["requests[1].scenario"]
+
     def test_blend_is_the_order_before_the_ranker(self, shop: Shop) -> None:
         blended = shop.handler.blend(ANN)
         assert len(blended) > 40

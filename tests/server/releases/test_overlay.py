@@ -105,6 +105,8 @@ def test_a_new_items_vector_lies_with_its_category(release: MappedRelease, chang
     best = np.argsort(-similarity)[:5]
     assert {release.categories[code] for code in release.arrays.category[best]} == {"category-02"}
     assert np.isclose(np.linalg.norm(release.arrays.title_embeddings[40]), 1, atol=1e-5)
+    lengths = np.linalg.norm(vectors[[0, 40]], axis=1)
+    assert np.isclose(lengths[0], lengths[1], atol=1e-5), "as long as the release's own: nearness is an angle"
 
 
 def test_a_changed_text_changes_the_vectors_as_the_item_tower_says(
