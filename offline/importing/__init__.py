@@ -1,6 +1,7 @@
 """From other people's files to the event log and the catalogue.
 
 readers.py    files to chunks of columns, with the line of every row        (CSV, JSONL, Parquet; plain or gzip)
+line_numbers.py  the line of every row and of every bad line of a CSV file
 mapping.py    which column becomes which field: TOML, presets, or equal names
 fields.py     what fields there are, in the order in which they are checked
 columns.py    text to numbers, times, flags and numbers of enumerations, whole columns at a time
