@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from server.stores.event_log import EventLog
 
+DEMO_EVENT_PREFIX = "demo-"
+
 _DAY_US = 86_400_000_000
 _ITEMS_MIN, _ITEMS_MAX = 20, 80
 _ACTIVE_DAYS = 30
@@ -27,7 +29,9 @@ class Customer:
 
 def pick_customers(events_dir: Path, count: int) -> list[Customer]:
     """Returns customers who bought lately and neither little nor in bulk, spread over the ids; always the same."""
-    events = EventLog(events_dir).read().select(["user_id", "item_id", "event_time_us"])
+    log = EventLog(events_dir).read().select(["event_id", "user_id", "item_id", "event_time_us"])
+    # What earlier runs of the demo wrote is of today, and must not change whom it shows.
+    events = log.filter(pc.invert(pc.starts_with(log["event_id"], pattern=DEMO_EVENT_PREFIX)))
     users = events.group_by("user_id").aggregate([("item_id", "count_distinct"), ("event_time_us", "max")])
     newest_us = pc.max(events["event_time_us"]).as_py()
     wanted = (

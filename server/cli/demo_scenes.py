@@ -12,7 +12,7 @@ from rich.text import Text
 from shortlist.v1 import recommendation_service_pb2 as messages
 
 from server.cli.client import ShortlistClient, recommend_request, user_event
-from server.cli.demo_customers import Customer
+from server.cli.demo_customers import DEMO_EVENT_PREFIX, Customer
 from server.cli.rendering import print_answer, print_stages, short
 from server.features.event_types import EventType, PageType
 from server.handlers.messages import CatalogItem
@@ -20,7 +20,7 @@ from server.handlers.messages import CatalogItem
 _SHOWN = 6
 _HISTORY_SHOWN = 4
 _NEW_ITEM_ID = "DEMO-NEW"
-_NEW_ITEM_LIST = 200
+_NEW_CATEGORY = "Limited editions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,11 @@ class Scenes:
             f"Customer {customer.user_id} buys {short(self.client.title(bought))}",
             f"and clicks {short(self.client.title(clicked))}; asked again at once:",
         )
-        run = uuid.uuid4().hex[:8]
+        run = DEMO_EVENT_PREFIX + uuid.uuid4().hex[:8]
         self.client.write_events(
             [
-                user_event(f"demo-{run}-0", bought, EventType.PURCHASE, user_id=customer.user_id),
-                user_event(f"demo-{run}-1", clicked, EventType.CLICK, user_id=customer.user_id),
+                user_event(f"{run}-0", bought, EventType.PURCHASE, user_id=customer.user_id),
+                user_event(f"{run}-1", clicked, EventType.CLICK, user_id=customer.user_id),
             ]
         )
         after = [item.item_id for item in self._ask(request).items]
@@ -96,17 +96,19 @@ class Scenes:
         )
 
     def new_item_appears(self, customer: Customer) -> None:
-        """The shop adds an item that did not exist when the model was trained."""
+        """The shop adds an item, in a category of its own, that did not exist when the model was trained."""
         like = self.client.item(customer.recent_item_ids[0])
-        title = f"{like.title} LIMITED EDITION"
-        self._heading(f"The shop adds {title}", "after the model was trained; the same customer asks:")
+        title = f"{like.title} {_NEW_CATEGORY[:-1].upper()}"
+        self._heading(
+            f"The shop adds {title}",
+            f"which the model has never seen; the same customer opens {_NEW_CATEGORY}:",
+        )
         self.client.upsert_items(
             [
                 CatalogItem(
                     item_id=_NEW_ITEM_ID,
                     title=title,
-                    category_id=like.category_id or None,
-                    brand=like.brand or None,
+                    category_id=_NEW_CATEGORY,
                     price=like.price,
                     in_stock=True,
                     added_time_s=int(time.time()),
@@ -114,25 +116,17 @@ class Scenes:
             ]
         )
         started_s = time.perf_counter()
-        reply = self.client.recommend(recommend_request(user_id=customer.user_id, num_items=_NEW_ITEM_LIST))
-        waited_ms = (time.perf_counter() - started_s) * 1_000
-        place = next((item for item in reply.items if item.item_id == _NEW_ITEM_ID), None)
-        if place is None:
-            self.console.print(f"  It is not among the {len(reply.items)} best for this customer.")
-            return
-        self._one_item(reply, place, waited_ms)
-
-    def _one_item(
-        self, reply: messages.RecommendResponse, place: messages.RecommendedItem, waited_ms: float
-    ) -> None:
-        alone = messages.RecommendResponse()
-        alone.CopyFrom(reply)
-        del alone.items[:]
-        alone.items.append(place)
-        print_answer(self.console, alone, self.client.title, shown=1)
-        self.console.print(
-            f"  Number {place.position + 1} of {len(reply.items)}, {waited_ms:.0f} ms after it was added."
+        reply = self._ask(
+            recommend_request(
+                user_id=customer.user_id, page_type=PageType.CATEGORY, category_ids=[_NEW_CATEGORY]
+            )
         )
+        waited_ms = (time.perf_counter() - started_s) * 1_000
+        if any(item.item_id == _NEW_ITEM_ID for item in reply.items):
+            self.console.print(
+                f"  There it is, {waited_ms:.0f} ms after it was added, on whichever worker answers."
+            )
+        self.client.delete_items([_NEW_ITEM_ID])
 
     def _ask(self, request: messages.RecommendRequest) -> messages.RecommendResponse:
         reply = self.client.recommend(request)

@@ -10,16 +10,16 @@ from rich.text import Text
 from shortlist.v1 import recommendation_service_pb2 as messages
 
 _SOURCES = {
-    messages.SOURCE_KIND_COLLABORATIVE: "bought together",
+    messages.SOURCE_KIND_COLLABORATIVE: "together",
     messages.SOURCE_KIND_EMBEDDING: "taste",
     messages.SOURCE_KIND_POPULARITY: "popular",
-    messages.SOURCE_KIND_CONTEXT_NEIGHBOURS: "this page",
+    messages.SOURCE_KIND_CONTEXT_NEIGHBOURS: "page",
     messages.SOURCE_KIND_FRESH: "new",
     messages.SOURCE_KIND_TRENDING: "trending",
     messages.SOURCE_KIND_CALLER: "caller",
 }
 _BAR_CELLS = 24
-_NAME_CELLS = 38
+_NAME_CELLS = 36
 
 
 def print_answer(
@@ -30,12 +30,12 @@ def print_answer(
     title: an item's name by its id. shown: lines at most.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("#", justify="right")
+    table.add_column("#", justify="right", min_width=2)
     table.add_column("item")
-    table.add_column("name", max_width=_NAME_CELLS, no_wrap=True)
-    table.add_column("score", justify="right")
-    table.add_column("found by")
-    table.add_column("because")
+    table.add_column("name", max_width=_NAME_CELLS, no_wrap=True, overflow="ellipsis")
+    table.add_column("score", justify="right", min_width=5)
+    table.add_column("found by", no_wrap=True)
+    table.add_column("because", no_wrap=True, overflow="ellipsis")
     for item in reply.items[:shown]:
         table.add_row(
             str(item.position + 1),
@@ -66,9 +66,9 @@ def reason_text(reason: messages.Reason, title: Callable[[str], str]) -> str:
     """Returns why an item is in the list, as a person would say it."""
     match reason.kind:
         case messages.REASON_KIND_SIMILAR_TO_HISTORY:
-            return f"goes with {short(title(reason.related_item_id))}"
+            return f"goes with {short(title(reason.related_item_id), 28)}"
         case messages.REASON_KIND_SIMILAR_TO_CONTEXT:
-            return f"like {short(title(reason.related_item_id))}"
+            return f"like {short(title(reason.related_item_id), 28)}"
         case messages.REASON_KIND_MATCHES_TASTE:
             return "matches the taste"
         case messages.REASON_KIND_POPULAR:
