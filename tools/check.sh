@@ -3,6 +3,9 @@
 set -u
 cd "$(dirname "$0")/.."
 bin=$(dirname "${PYTHON:-.venv/bin/python}")
+# cython-lint starts pycodestyle by its bare name.
+PATH="$(cd "$bin" && pwd):$PATH"
+export PATH
 failed=""
 
 check() {
