@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ext.reference import HistorySummary, assemble_cross_features, summarize_history
+from ext import HistorySummary
+from ext.reference import assemble_cross_features, summarize_history
 from offline.engine import Engine, opened_engine
 from offline.features.cross import cross_features
 from offline.features.embeddings import embedding_similarity, pooled_means
