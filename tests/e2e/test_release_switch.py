@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from shortlist.v1 import release_service_pb2, release_service_pb2_grpc
 
 from server.cli.client import ShortlistClient, recommend_request
 from tests.e2e.conftest import Shop
+from tests.support.server_process import REPOSITORY
+from tests.support.small_release import build_small_release
 
 
 @pytest.fixture
@@ -68,7 +72,6 @@ def test_every_worker_serves_the_release_when_the_call_returns_and_no_call_fails
 def test_broken_release_is_refused_with_its_reason_and_the_old_one_serves_on(
     shop: Shop, admin: release_service_pb2_grpc.ReleaseServiceStub
 ) -> None:
-    from tests.support.small_release import build_small_release
 
     releases_dir = shop.server.data_dir / "releases"
     broken = build_small_release(releases_dir, items=30, version="broken", activate=False).path
@@ -87,3 +90,21 @@ def test_status_names_every_worker(shop: Shop, admin: release_service_pb2_grpc.R
         worker.pid for worker in shop.server.workers()
     )
     assert {worker.release_version for worker in status.workers} == {status.release_version}
+
+
+def test_rollback_at_the_command_line_waits_until_every_worker_serves_it(shop: Shop) -> None:
+    for version in ("r2", "r1"):
+        command = [
+            sys.executable,
+            "-m",
+            "server",
+            "rollback",
+            version,
+            "--data-dir",
+            str(shop.server.data_dir),
+        ]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert done.stdout.splitlines() == [f"{version} is the current release", "2 workers serve it"], (
+            done.stderr
+        )
+        assert served(shop) == {version}
