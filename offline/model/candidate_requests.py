@@ -18,8 +18,9 @@ from offline.model.candidate_lists import (
     Sources,
 )
 from offline.model.item_snapshots import DAY_S, Catalogue, DailyItemSnapshots
-from offline.model.training import HeldOut, item_vectors, user_vectors
+from offline.model.training import HeldOut
 from offline.model.training_data import TrainingData
+from offline.model.vectors import item_vectors, user_vectors
 
 Longs = NDArray[np.int64]
 

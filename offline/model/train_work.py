@@ -29,9 +29,10 @@ from offline.model.dataset import ExampleOptions, load_training_data
 from offline.model.export import model_config, model_json, onnx_files
 from offline.model.item_snapshots import Catalogue, DailyItemSnapshots, item_features
 from offline.model.ranker_training import FittedRanker, RankerOptions, fit_ranker
-from offline.model.training import FittedTowers, Report, TowerOptions, fit_towers, item_vectors
+from offline.model.training import FittedTowers, Report, TowerOptions, fit_towers
 from offline.model.training_data import TrainingData
 from offline.model.two_tower import TwoTowerModel
+from offline.model.vectors import item_vectors
 from offline.text import fit_text_encoder
 from server.errors import Refused
 from server.features.encoding import ITEM_HASH_BUCKETS, bucket_table, encode_items

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,15 +20,12 @@ from torch import Tensor
 
 from offline.model.sampled_softmax import NegativeSampler, sampled_softmax_loss
 from offline.model.training_data import DAY_S, Batch, TrainingData, plan_batches
-from offline.model.two_tower import DROPOUT, Tower, TwoTowerModel, to_array
+from offline.model.two_tower import DROPOUT, Tower, TwoTowerModel
 from offline.model.validation import RetrievalQuality, ValidationSet, build_validation, measure_retrieval
-from server.features.encoding import USER_BLOCKS, block_slices
+from offline.model.vectors import HISTORY_COLUMNS, encoding_parts, item_vectors, user_vectors
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
-
-_HISTORY = block_slices(USER_BLOCKS)["history_vector"]
-_ENCODE_ROWS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +205,7 @@ class TowerTrainer:
         replaced = self._rng.random(len(queries)) < self.options.random_hours
         hours = np.where(replaced, self._rng.integers(0, 24, len(queries)), hours).astype(np.float32)
         inputs = torch.from_numpy(self.data.user_inputs(queries, hours))
-        inputs[:, _HISTORY] = pooled
+        inputs[:, HISTORY_COLUMNS] = pooled
         return inputs
 
     def batch_examples(self, queries: Longs) -> tuple[Longs, Longs, Floats]:
@@ -229,9 +226,9 @@ class TowerTrainer:
 
     def _user_ranges(self) -> Floats:
         """Returns largest - smallest of each column of the user tower's input; the history vector's vary."""
-        parts = [self.data.user_inputs(self._queries[part]) for part in _parts(len(self._queries))]
+        parts = [self.data.user_inputs(self._queries[part]) for part in encoding_parts(len(self._queries))]
         ranges = np.ptp(np.stack([f(axis=0) for p in parts for f in (p.min, p.max)]), axis=0)
-        ranges[_HISTORY] = 1
+        ranges[HISTORY_COLUMNS] = 1
         return np.asarray(ranges)
 
     def _item_ranges(self) -> Floats:
@@ -259,29 +256,6 @@ class TowerTrainer:
         )
 
 
-def user_vectors(model: TwoTowerModel, data: TrainingData, queries: Longs) -> Floats:
-    """Returns float32[B, V] of queries, in evaluation mode."""
-    vectors = []
-    with torch.inference_mode():
-        for part in _parts(len(queries)):
-            inputs = torch.from_numpy(data.user_inputs(queries[part]))
-            inputs[:, _HISTORY] = model.pool_histories(torch.from_numpy(data.histories(queries[part])))
-            vectors.append(to_array(model.user_vectors(inputs)))
-    return np.concatenate(vectors)
-
-
-def item_vectors(model: TwoTowerModel, inputs: Floats) -> Floats:
-    """Returns unit float32[I, V] of all items' inputs, with their id embeddings filled in, in evaluation mode."""
-    vectors = []
-    embeddings = model.history_embeddings()
-    with torch.inference_mode():
-        for part in _parts(len(inputs)):
-            filled = inputs[part].copy()
-            filled[:, model.id_columns] = embeddings[part]
-            vectors.append(to_array(model.item_vectors(torch.from_numpy(filled))))
-    return np.concatenate(vectors)
-
-
 def mute_constant_inputs(tower: Tower, ranges: Floats) -> None:
     """Makes a tower deaf, for good, to input columns that hold one value in all of the training data.
 
@@ -293,10 +267,6 @@ def mute_constant_inputs(tower: Tower, ranges: Floats) -> None:
     with torch.no_grad():
         tower.linear1.weight.mul_(varies)
     tower.linear1.weight.register_hook(lambda gradient: gradient * varies)  # type: ignore[no-untyped-call]
-
-
-def _parts(count: int) -> Iterator[slice]:
-    return (slice(start, start + _ENCODE_ROWS) for start in range(0, max(count, 1), _ENCODE_ROWS))
 
 
 def _drop_rows(vectors: Tensor, share: float) -> Tensor:

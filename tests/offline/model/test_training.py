@@ -14,14 +14,13 @@ from offline.model.training import (
     TowerOptions,
     TowerTrainer,
     fit_towers,
-    item_vectors,
     mute_constant_inputs,
-    user_vectors,
     validation_start,
 )
 from offline.model.training_data import DAY_S
 from offline.model.two_tower import Tower
 from offline.model.validation import build_validation
+from offline.model.vectors import item_vectors, user_vectors
 from tests.support.two_clusters import DAYS, ITEMS_PER_CLUSTER, START_DAY, TwoClusters, build_two_clusters
 
 OPTIONS = TowerOptions(
