@@ -94,7 +94,7 @@ ARRAY_FILES: tuple[ArrayFile, ...] = (
 """expire_time_s: 0 = never. price: -1 = unknown. category, brand: -1 = none."""
 
 MODEL_WEIGHTS = (
-    # Batch normalisation is folded into the layer before it; weights are [inputs, outputs], row-major.
+    # Batch normalisation is folded into the linear layer after it; weights are [inputs, outputs], row-major.
     "user_w1", "user_b1", "user_w2", "user_b2", "user_w3", "user_b3",
     "item_w1", "item_b1", "item_w2", "item_b2", "item_w3", "item_b3",
     "head_w1", "head_b1", "head_w2", "head_b2",
