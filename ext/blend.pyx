@@ -2,12 +2,16 @@
 
 import numpy as np
 
-from ext._heap cimport sift_down, sort_best_first
+from libc.math cimport INFINITY
+from libc.stdint cimport uint64_t
+
+from ext._rows cimport check_rows
+from ext._sorting cimport best_first_key, radix_sort
 from ext._types cimport bits_t, row_t
 
 
 cdef Py_ssize_t _accept(
-    const row_t[::1] rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t quota,
+    const row_t[::1] rows, const float[::1] scores, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t quota,
     row_t[::1] place, row_t[::1] chosen, Py_ssize_t count, Py_ssize_t limit
 ) noexcept nogil:
     """Accepts up to `quota` new rows of one list; returns the new count."""
@@ -15,7 +19,7 @@ cdef Py_ssize_t _accept(
     for entry in range(start, stop):
         if taken >= quota or count >= limit:
             break
-        if place[rows[entry]] < 0:
+        if place[rows[entry]] < 0 and scores[entry] == scores[entry]:
             place[rows[entry]] = <row_t>count
             chosen[count] = rows[entry]
             count += 1
@@ -26,25 +30,53 @@ cdef Py_ssize_t _accept(
 cdef void _add_list(
     const row_t[::1] rows, const float[::1] scores, Py_ssize_t start, Py_ssize_t stop, float weight,
     Py_ssize_t source, Py_ssize_t sources, const row_t[::1] place,
-    float* source_scores, bits_t[::1] nominated, float[::1] blend
+    float[::1] listed, bits_t[::1] nominated, float[::1] blend
 ) noexcept nogil:
     """Adds one list's normalised scores to the accepted rows. A row's first entry in the list counts."""
     cdef Py_ssize_t entry, at
-    cdef float low, high, score
-    if start >= stop:
-        return
-    low = high = scores[start]
+    cdef float low = INFINITY, high = -INFINITY, score
+    cdef bits_t bit = <bits_t>1 << source
     for entry in range(start, stop):
-        low = min(low, scores[entry])
-        high = max(high, scores[entry])
+        # A NaN loses both comparisons.
+        low = scores[entry] if scores[entry] < low else low
+        high = scores[entry] if scores[entry] > high else high
     for entry in range(start, stop):
         at = place[rows[entry]]
-        if at < 0 or nominated[at] & (<bits_t>1 << source):
+        if at < 0 or nominated[at] & bit or scores[entry] != scores[entry]:
             continue
         score = (scores[entry] - low) / (high - low) if high > low else 1
-        nominated[at] |= <bits_t>1 << source
-        source_scores[at * sources + source] = score
+        nominated[at] |= bit
+        listed[at * sources + source] = score
         blend[at] += weight * score
+
+
+cdef uint64_t* _best_first(
+    const row_t[::1] chosen, const float[::1] blend, Py_ssize_t count, uint64_t[::1] keys
+) noexcept nogil:
+    """Returns the accepted rows' sort keys in order; keys has room for them twice."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        keys[i] = best_first_key(blend[i], chosen[i])
+    return radix_sort(&keys[0], &keys[count], count)
+
+
+cdef int _check(
+    const row_t[::1] rows, const float[::1] scores, const row_t[::1] offsets, const row_t[::1] quotas,
+    Py_ssize_t sources, Py_ssize_t limit
+) except -1:
+    cdef Py_ssize_t s
+    if offsets.shape[0] != sources + 1 or quotas.shape[0] != sources or sources > 32:
+        raise ValueError("one offset more than sources, one quota and one weight a source, at most 32 sources")
+    if rows.shape[0] != scores.shape[0]:
+        raise ValueError("rows and scores differ in length")
+    if limit < 0:
+        raise ValueError("limit must not be negative")
+    if offsets[0] < 0 or offsets[sources] > rows.shape[0]:
+        raise ValueError("offsets reach beyond the lists")
+    for s in range(sources):
+        if offsets[s] > offsets[s + 1]:
+            raise ValueError("offsets must ascend")
+    return 0
 
 
 def blend_candidates(
@@ -57,48 +89,44 @@ def blend_candidates(
     row_t[::1] scratch_position not None,
 ):
     """Merges the sources' lists into at most `limit` candidates, each row once: see ext.reference."""
-    cdef Py_ssize_t sources = weights.shape[0], s, i, j, count = 0
-    if offsets.shape[0] != sources + 1 or quotas.shape[0] != sources or sources > 32:
-        raise ValueError("one offset more than sources, one quota and one weight a source, at most 32 sources")
-    if rows.shape[0] != scores.shape[0] or offsets[sources] > rows.shape[0]:
-        raise ValueError("rows and scores differ in length, or offsets reach beyond them")
-    if limit < 0:
-        raise ValueError("limit must not be negative")
+    cdef Py_ssize_t sources = weights.shape[0], s, i, j, at, count = 0
+    _check(rows, scores, offsets, quotas, sources, limit)
+    check_rows(rows, 0, scratch_position.shape[0])
     limit = min(limit, rows.shape[0])
     cdef row_t[::1] chosen = np.empty(limit, np.int32)
     cdef float[::1] blend = np.zeros(limit, np.float32)
     cdef bits_t[::1] nominated = np.zeros(limit, np.uint32)
     cdef float[::1] listed = np.zeros(limit * sources, np.float32)
     with nogil:
+        for s in range(2 * sources):  # the quotas first, then what is left
+            i = s % sources
+            count = _accept(
+                rows, scores, offsets[i], offsets[i + 1], quotas[i] if s < sources else limit,
+                scratch_position, chosen, count, limit
+            )
         for s in range(sources):
-            count = _accept(rows, offsets[s], offsets[s + 1], quotas[s], scratch_position, chosen, count, limit)
-        for s in range(sources):
-            count = _accept(rows, offsets[s], offsets[s + 1], limit, scratch_position, chosen, count, limit)
-        if count:
-            for s in range(sources):
-                _add_list(
-                    rows, scores, offsets[s], offsets[s + 1], weights[s], s, sources,
-                    scratch_position, &listed[0], nominated, blend
-                )
+            _add_list(
+                rows, scores, offsets[s], offsets[s + 1], weights[s], s, sources,
+                scratch_position, listed, nominated, blend
+            )
     out_rows = np.empty(count, np.int32)
     out_blend = np.empty(count, np.float32)
     out_nominated = np.empty(count, np.uint32)
     out_scores = np.empty((count, sources), np.float32)
+    if count == 0:
+        return out_rows, out_blend, out_nominated, out_scores
     cdef row_t[::1] rows_view = out_rows
     cdef float[::1] blend_view = out_blend
     cdef bits_t[::1] nominated_view = out_nominated
     cdef float[:, ::1] scores_view = out_scores
-    cdef Py_ssize_t at
+    cdef uint64_t[::1] keys = np.empty(2 * count, np.uint64)
+    cdef uint64_t* ordered
     with nogil:
+        ordered = _best_first(chosen, blend, count, keys)
         for i in range(count):
-            rows_view[i] = chosen[i]
-            blend_view[i] = blend[i]
-        if count:
-            for i in range(count // 2 - 1, -1, -1):
-                sift_down(&blend_view[0], &rows_view[0], i, count)
-            sort_best_first(&blend_view[0], &rows_view[0], count)
-        for i in range(count):
+            rows_view[i] = <row_t>(ordered[i] & 0x7fffffff)
             at = scratch_position[rows_view[i]]
+            blend_view[i] = blend[at]
             nominated_view[i] = nominated[at]
             for j in range(sources):
                 scores_view[i, j] = listed[at * sources + j]

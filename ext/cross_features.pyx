@@ -2,21 +2,13 @@
 
 import numpy as np
 
-from libc.math cimport log1pf, sqrtf
+from libc.math cimport logf, sqrtf
 
+from ext._lanes cimport PREFETCH_AHEAD, lanes_dot, prefetch_value, prefetch_vector
+from ext._rows cimport check_rows, contains
 from ext._types cimport row_t
 
 _COLUMNS = 10
-
-
-cdef inline bint _contains(const row_t[::1] ascending, row_t wanted) noexcept nogil:
-    cdef Py_ssize_t i
-    if wanted < 0:
-        return False
-    for i in range(ascending.shape[0]):
-        if ascending[i] >= wanted:
-            return ascending[i] == wanted
-    return False
 
 
 cdef inline float _price_in_range(float price, float low, float high) noexcept nogil:
@@ -33,13 +25,8 @@ cdef inline float _price_in_range(float price, float low, float high) noexcept n
 
 
 cdef inline float _cosine(const float* vector, const float* user, float user_norm, Py_ssize_t dims) noexcept nogil:
-    cdef Py_ssize_t d
-    cdef float dot = 0, square = 0, norm
-    for d in range(dims):
-        dot += vector[d] * user[d]
-        square += vector[d] * vector[d]
-    norm = sqrtf(square) * user_norm
-    return dot / norm if norm > 0 else 0
+    cdef float norm = sqrtf(lanes_dot(vector, vector, dims)) * user_norm
+    return lanes_dot(vector, user, dims) / norm if norm > 0 else 0
 
 
 def assemble_cross_features(
@@ -59,26 +46,39 @@ def assemble_cross_features(
     const float[::1] purchase_count_7d not None,
 ):
     """Returns the cross features of n candidates, float32[n, 10]: see ext.reference."""
-    cdef Py_ssize_t n = rows.shape[0], dims = user_embedding.shape[0], i, d
+    cdef Py_ssize_t n = rows.shape[0], dims = user_embedding.shape[0], i
     if source_scores.shape[0] != n or source_scores.shape[1] != 3 or source_count.shape[0] != n:
         raise ValueError("source_scores must be [n, 3] and source_count [n]")
     if title_embeddings.shape[1] != dims:
         raise ValueError("user_embedding and title_embeddings differ in width")
+    if brand.shape[0] != category.shape[0] or price.shape[0] != category.shape[0]:
+        raise ValueError("category, brand and price differ in length")
+    if view_count_7d.shape[0] != category.shape[0] or purchase_count_7d.shape[0] != category.shape[0]:
+        raise ValueError("category, view_count_7d and purchase_count_7d differ in length")
+    check_rows(rows, 0, min(category.shape[0], title_embeddings.shape[0]))
     features = np.empty((n, _COLUMNS), np.float32)
     cdef float[:, ::1] out = features
-    cdef float norm = 0
+    cdef const float* user = &user_embedding[0]
+    cdef float norm
     cdef row_t row
     with nogil:
-        for d in range(dims):
-            norm += user_embedding[d] * user_embedding[d]
-        norm = sqrtf(norm)
+        norm = sqrtf(lanes_dot(user, user, dims))
         for i in range(n):
+            if i + PREFETCH_AHEAD < n:
+                row = rows[i + PREFETCH_AHEAD]
+                prefetch_vector(&title_embeddings[row, 0], dims)
+                prefetch_value(&category[row])
+                prefetch_value(&brand[row])
+                prefetch_value(&price[row])
+                prefetch_value(&view_count_7d[row])
+                prefetch_value(&purchase_count_7d[row])
             row = rows[i]
-            out[i, 0] = _contains(viewed_categories, category[row])
-            out[i, 1] = _contains(bought_brands, brand[row])
+            out[i, 0] = category[row] >= 0 and contains(viewed_categories, category[row])
+            out[i, 1] = brand[row] >= 0 and contains(bought_brands, brand[row])
             out[i, 2] = _price_in_range(price[row], price_low, price_high)
-            out[i, 3] = _cosine(&title_embeddings[row, 0], &user_embedding[0], norm, dims) if norm > 0 else 0
-            out[i, 4] = log1pf(view_count_7d[row])
+            out[i, 3] = _cosine(&title_embeddings[row, 0], user, norm, dims) if norm > 0 else 0
+            # Counts are whole numbers, to which 1 adds without rounding; log1pf would take twice the time.
+            out[i, 4] = logf(1 + view_count_7d[row])
             out[i, 5] = purchase_count_7d[row] / max(view_count_7d[row], <float>1)
             out[i, 6] = source_scores[i, 0]
             out[i, 7] = source_scores[i, 1]

@@ -2,17 +2,17 @@
 
 import numpy as np
 
+from ext._preferences cimport EVENT_TYPES, PREFERENCES, PURCHASE
+from ext._preferences cimport collect, quantile, sort_prices, write_strongest
+from ext._rows cimport check_rows
 from ext._types cimport flags_t, row_t, time_t64
 from ext.history_summary import HistorySummary
 
 cdef enum:
     VIEW = 2
-    PURCHASE = 5
-    EVENT_TYPES = 16
     DAY_S = 86400
     SESSION_GAP_S = 1800
     POOLED_EVENTS_MAX = 50
-    PREFERENCES = 3
 
 
 cdef void _count(
@@ -39,46 +39,6 @@ cdef void _count(
     counters[3] = <float>(<double>(now_s - times_s[n - 1]) / <double>DAY_S)
 
 
-cdef Py_ssize_t _collect(
-    const row_t[::1] rows, const flags_t[::1] types, Py_ssize_t n, const row_t[::1] codes,
-    const float[::1] event_weights, bint bought_only, row_t[::1] names, double[::1] sums
-) noexcept nogil:
-    """Sums the event weights of each code, ascending by code; returns how many codes there are."""
-    cdef Py_ssize_t i, at, j, count = 0
-    cdef row_t code
-    for i in range(n):
-        if rows[i] < 0 or (bought_only and types[i] != PURCHASE):
-            continue
-        code = codes[rows[i]]
-        if code < 0:
-            continue
-        at = count
-        while at > 0 and names[at - 1] >= code:
-            at -= 1
-        if at == count or names[at] != code:
-            for j in range(count, at, -1):
-                names[j] = names[j - 1]
-                sums[j] = sums[j - 1]
-            names[at] = code
-            sums[at] = 0
-            count += 1
-        sums[at] += event_weights[types[i] % EVENT_TYPES]
-    return count
-
-
-cdef void _strongest(const row_t[::1] names, double[::1] sums, Py_ssize_t count, row_t[::1] out) noexcept nogil:
-    """Writes the codes with the largest sums, ties by code; uses the sums up."""
-    cdef Py_ssize_t place, i, best
-    for place in range(PREFERENCES):
-        best = -1
-        for i in range(count):
-            if sums[i] >= 0 and (best < 0 or sums[i] > sums[best]):
-                best = i
-        out[place] = names[best] if best >= 0 else -1
-        if best >= 0:
-            sums[best] = -1
-
-
 cdef void _pool(
     const row_t[::1] rows, Py_ssize_t n, const float[:, ::1] vectors, double[::1] total, float[::1] out
 ) noexcept nogil:
@@ -98,35 +58,6 @@ cdef void _pool(
         out[d] = <float>(total[d] / pooled) if pooled else 0
 
 
-cdef float _quantile(const float[::1] ascending, Py_ssize_t n, double q) noexcept nogil:
-    cdef double place = q * (n - 1)
-    cdef Py_ssize_t below = <Py_ssize_t>place
-    cdef double part = place - below
-    if n == 0:
-        return -1
-    if below + 1 >= n:
-        return ascending[n - 1]
-    return <float>(ascending[below] + (<double>ascending[below + 1] - <double>ascending[below]) * part)
-
-
-cdef Py_ssize_t _sorted_prices(
-    const row_t[::1] rows, Py_ssize_t n, const float[::1] price, float[::1] out
-) noexcept nogil:
-    cdef Py_ssize_t i, j, count = 0
-    cdef float value
-    for i in range(n):
-        if rows[i] < 0 or not price[rows[i]] >= 0:
-            continue
-        value = price[rows[i]]
-        j = count
-        while j > 0 and out[j - 1] > value:
-            out[j] = out[j - 1]
-            j -= 1
-        out[j] = value
-        count += 1
-    return count
-
-
 def summarize_history(
     const row_t[::1] rows not None,
     const time_t64[::1] times_s not None,
@@ -143,6 +74,9 @@ def summarize_history(
     cdef Py_ssize_t n = rows.shape[0], categories, brands, bought, prices
     if times_s.shape[0] != n or types.shape[0] != n or event_weights.shape[0] != EVENT_TYPES:
         raise ValueError("rows, times_s and types must have one length, event_weights 16 entries")
+    if price.shape[0] != category.shape[0] or brand.shape[0] != category.shape[0]:
+        raise ValueError("category, brand and price differ in length")
+    check_rows(rows, -1, min(category.shape[0], title_embeddings.shape[0], history_embeddings.shape[0]))
     while n > 0 and times_s[n - 1] >= now_s:
         n -= 1
     counters = np.empty(4, np.float32)
@@ -162,14 +96,14 @@ def summarize_history(
     cdef float[::1] ascending = np.empty(n, np.float32)
     with nogil:
         _count(times_s, types, n, now_s, counters_view)
-        brands = _collect(rows, types, n, brand, event_weights, False, brand_view, sums)
-        _strongest(brand_view, sums, brands, top_brands_view)
-        categories = _collect(rows, types, n, category, event_weights, False, category_view, sums)
-        _strongest(category_view, sums, categories, top_categories_view)
-        bought = _collect(rows, types, n, brand, event_weights, True, bought_view, sums)
-        prices = _sorted_prices(rows, n, price, ascending)
-        range_view[0] = _quantile(ascending, prices, 0.1)
-        range_view[1] = _quantile(ascending, prices, 0.9)
+        brands = collect(rows, types, n, brand, event_weights, False, brand_view, sums)
+        write_strongest(brand_view, sums, brands, top_brands_view)
+        categories = collect(rows, types, n, category, event_weights, False, category_view, sums)
+        write_strongest(category_view, sums, categories, top_categories_view)
+        bought = collect(rows, types, n, brand, event_weights, True, bought_view, sums)
+        prices = sort_prices(rows, n, price, ascending)
+        range_view[0] = quantile(ascending, prices, 0.1)
+        range_view[1] = quantile(ascending, prices, 0.9)
         _pool(rows, n, title_embeddings, total, embedding_view)
         _pool(rows, n, history_embeddings, total, vector_view)
     return HistorySummary(

@@ -2,23 +2,14 @@
 
 import numpy as np
 
+from ext._rows cimport check_rows, contains
 from ext._types cimport flags_t, row_t, time_t64
-
-
-cdef inline bint _contains(const row_t[::1] ascending, row_t wanted) noexcept nogil:
-    cdef Py_ssize_t low = 0, high = ascending.shape[0], middle
-    while low < high:
-        middle = (low + high) >> 1
-        if ascending[middle] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low < ascending.shape[0] and ascending[low] == wanted
 
 
 def keep_flags(const row_t[::1] rows not None, const flags_t[::1] flags not None, int required, int forbidden):
     """Returns which rows have all required flag bits and no forbidden one, bool[n]."""
     cdef Py_ssize_t i, n = rows.shape[0]
+    check_rows(rows, 0, flags.shape[0])
     mask = np.empty(n, np.bool_)
     cdef flags_t[::1] out = mask.view(np.uint8)
     with nogil:
@@ -34,7 +25,7 @@ def keep_not_in(const row_t[::1] rows not None, const row_t[::1] excluded_sorted
     cdef flags_t[::1] out = mask.view(np.uint8)
     with nogil:
         for i in range(n):
-            out[i] = not _contains(excluded_sorted, rows[i])
+            out[i] = not contains(excluded_sorted, rows[i])
     return mask
 
 
@@ -43,17 +34,19 @@ def keep_codes(
 ):
     """Returns which rows have one of the allowed codes (ascending), bool[n]."""
     cdef Py_ssize_t i, n = rows.shape[0]
+    check_rows(rows, 0, codes.shape[0])
     mask = np.empty(n, np.bool_)
     cdef flags_t[::1] out = mask.view(np.uint8)
     with nogil:
         for i in range(n):
-            out[i] = _contains(allowed_sorted, codes[rows[i]])
+            out[i] = contains(allowed_sorted, codes[rows[i]])
     return mask
 
 
 def keep_not_expired(const row_t[::1] rows not None, const time_t64[::1] expire_time_s not None, time_t64 now_s):
     """Returns which rows never expire (0) or expire after now_s, bool[n]."""
     cdef Py_ssize_t i, n = rows.shape[0]
+    check_rows(rows, 0, expire_time_s.shape[0])
     mask = np.empty(n, np.bool_)
     cdef flags_t[::1] out = mask.view(np.uint8)
     with nogil:

@@ -1,26 +1,45 @@
 """The NumPy twin of every kernel: short, obviously right, and the specification that the kernels are held to.
 
 Common rules. Rows are int32, -1 is an unknown item. Lists come out best first: score descending, then row
-ascending; NaN is never selected. Scratch arrays are the caller's, one set a thread, and are left as found.
+ascending; NaN is never selected. Rows that serve as an index must be rows of the columns given,
+else IndexError. Scratch arrays are the caller's, one set a thread, and are left as found.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ext.history_summary import HistorySummary
+from ext.history_reference import summarize_history
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-VIEW, PURCHASE = 2, 5
-DAY_S = 86_400
-SESSION_GAP_S = 1_800
-POOLED_EVENTS_MAX = 50
-PREFERENCES = 3
+__all__ = [
+    "accumulate_neighbours",
+    "assemble_cross_features",
+    "blend_candidates",
+    "exact_search",
+    "keep_codes",
+    "keep_flags",
+    "keep_not_expired",
+    "keep_not_in",
+    "mmr_select",
+    "score_candidates",
+    "summarize_history",
+    "top_k",
+    "tower_forward",
+]
+
+
+def _check_rows(rows: Rows, stop: int) -> None:
+    """NumPy would take a negative row for one from the end."""
+    if len(rows) and not (rows.min() >= 0 and rows.max() < stop):
+        raise IndexError(f"a row lies outside 0 to {stop - 1}")
 
 
 def top_k(scores: Floats, k: int) -> Rows:
@@ -77,34 +96,39 @@ def blend_candidates(
     Source s's list, best first, is [offsets[s], offsets[s + 1]). Each source in turn has its first quotas[s] rows
     accepted that no source before it had; then the rest of the lists fills up, source by source. A source's score is
     normalised to (score - lowest) / (largest - lowest) of its whole list, 1 where they are equal, and 0 where it did
-    not nominate the row; the blend is the weighted sum.
+    not nominate the row; the blend is the weighted sum. An entry whose score is NaN counts as absent.
 
     Returns rows int32[m], blend float32[m], nominated uint32[m] (bit s: source s has it), source_scores
     float32[m, S]; ordered by blend descending, then row. scratch_position: int32[N], -1 in and out.
     """
-    lists = [slice(int(offsets[s]), int(offsets[s + 1])) for s in range(len(weights))]
+    _check_rows(rows, len(scratch_position))
+    lists = [_listed(rows[start:stop], scores[start:stop]) for start, stop in pairwise(offsets.tolist())]
     accepted: dict[int, None] = {}
-    for part, quota in zip(lists, quotas.tolist(), strict=True):
-        fresh = [row for row in dict.fromkeys(rows[part].tolist()) if row not in accepted]
-        accepted.update(dict.fromkeys(fresh[: max(0, min(quota, limit - len(accepted)))]))
-    for part in lists:
-        fresh = [row for row in dict.fromkeys(rows[part].tolist()) if row not in accepted]
-        accepted.update(dict.fromkeys(fresh[: max(0, limit - len(accepted))]))
+    for most in (quotas.tolist(), [limit] * len(lists)):
+        for listed, quota in zip(lists, most, strict=True):
+            fresh = [row for row in listed if row not in accepted]
+            accepted.update(dict.fromkeys(fresh[: max(0, min(quota, limit - len(accepted)))]))
     chosen = np.array(sorted(accepted), np.int32)
     nominated = np.zeros(len(chosen), np.uint32)
     source_scores = np.zeros((len(chosen), len(lists)), np.float32)
-    for s, part in enumerate(lists):
-        listed = {row: place for place, row in reversed(list(enumerate(rows[part].tolist())))}
-        normalised = _normalise(scores[part])
+    blend = np.zeros(len(chosen), np.float32)
+    for s, listed in enumerate(lists):
         for at, row in enumerate(chosen.tolist()):
             if row in listed:
                 nominated[at] |= np.uint32(1 << s)
-                source_scores[at, s] = normalised[listed[row]]
-    blend = np.zeros(len(chosen), np.float32)
-    for s in range(len(lists)):
+                source_scores[at, s] = listed[row]
         blend += weights[s] * source_scores[:, s]
     order = np.argsort(-blend, kind="stable")
     return chosen[order], blend[order], nominated[order], source_scores[order]
+
+
+def _listed(rows: Rows, scores: Floats) -> dict[int, float]:
+    """Returns a list's normalised score by row, in order; an entry without a score is none, a row's first one counts."""
+    valid = ~np.isnan(scores)
+    listed: dict[int, float] = {}
+    for row, score in zip(rows[valid].tolist(), _normalise(scores[valid]).tolist(), strict=True):
+        listed.setdefault(row, score)
+    return listed
 
 
 def _normalise(scores: Floats) -> Floats:
@@ -116,6 +140,7 @@ def _normalise(scores: Floats) -> Floats:
 
 def keep_flags(rows: Rows, flags: NDArray[np.uint8], required: int, forbidden: int) -> Mask:
     """Returns which rows have all required flag bits and no forbidden one, bool[n]."""
+    _check_rows(rows, len(flags))
     found = flags[rows]
     return np.asarray(((found & required) == required) & ((found & forbidden) == 0), np.bool_)
 
@@ -127,82 +152,15 @@ def keep_not_in(rows: Rows, excluded_sorted: Rows) -> Mask:
 
 def keep_codes(rows: Rows, codes: Rows, allowed_sorted: Rows) -> Mask:
     """Returns which rows have one of the allowed codes (ascending), bool[n]."""
+    _check_rows(rows, len(codes))
     return np.isin(codes[rows], allowed_sorted)
 
 
 def keep_not_expired(rows: Rows, expire_time_s: Longs, now_s: int) -> Mask:
     """Returns which rows never expire (0) or expire after now_s, bool[n]."""
+    _check_rows(rows, len(expire_time_s))
     found = expire_time_s[rows]
     return np.asarray((found == 0) | (found > now_s), np.bool_)
-
-
-def summarize_history(
-    rows: Rows,
-    times_s: Longs,
-    types: NDArray[np.uint8],
-    now_s: int,
-    event_weights: Floats,
-    category: Rows,
-    brand: Rows,
-    price: Floats,
-    title_embeddings: Floats,
-    history_embeddings: Floats,
-) -> HistorySummary:
-    """Returns the user features of a history, oldest event first, as of now_s (events before it count).
-
-    rows: int32[h], -1 where the release does not know the item: such an event counts for the counters only.
-    event_weights: float32[16] by event type. The columns have N rows.
-    """
-    past = times_s < now_s
-    rows, times_s, types = rows[past], times_s[past], types[past]
-    known = rows >= 0
-    at, kinds = rows[known], types[known]
-    weights = event_weights[kinds]
-    prices = np.sort(price[at][price[at] >= 0])
-    pooled = at[-POOLED_EVENTS_MAX:]
-    bought = brand[at[kinds == PURCHASE]]
-    return HistorySummary(
-        counters=_counters(times_s, types, now_s),
-        preferred_categories=_preferences(category[at], weights),
-        price_range=np.array([_quantile(prices, 0.1), _quantile(prices, 0.9)], np.float32),
-        preferred_brands=_preferences(brand[at], weights),
-        user_embedding=_mean(title_embeddings, pooled),
-        history_vector=_mean(history_embeddings, pooled),
-        viewed_categories=np.unique(category[at][category[at] >= 0]),
-        bought_brands=np.unique(bought[bought >= 0]),
-    )
-
-
-def _counters(times_s: Longs, types: NDArray[np.uint8], now_s: int) -> Floats:
-    if not len(times_s):
-        return np.array([0, 0, 0, -1], np.float32)
-    views = np.count_nonzero((types == VIEW) & (times_s >= now_s - 7 * DAY_S))
-    purchases = np.count_nonzero((types == PURCHASE) & (times_s >= now_s - 30 * DAY_S))
-    sessions = 1 + np.count_nonzero(np.diff(times_s) > SESSION_GAP_S)
-    within = np.diff(times_s)
-    duration = within[within <= SESSION_GAP_S].sum() / sessions
-    absent_days = (now_s - times_s[-1]) / DAY_S
-    return np.array([views, purchases, duration, absent_days], np.float32)
-
-
-def _preferences(codes: Rows, weights: Floats) -> Rows:
-    out = np.full(PREFERENCES, -1, np.int32)
-    valid = codes >= 0
-    names, place = np.unique(codes[valid], return_inverse=True)
-    sums = np.bincount(place, weights[valid].astype(np.float64), len(names))
-    best = np.lexsort((names, -sums))[:PREFERENCES]
-    out[: len(best)] = names[best]
-    return out
-
-
-def _quantile(ascending: Floats, q: float) -> float:
-    return float(np.quantile(ascending.astype(np.float64), q)) if len(ascending) else -1.0
-
-
-def _mean(vectors: Floats, rows: Rows) -> Floats:
-    if not len(rows):
-        return np.zeros(vectors.shape[1], np.float32)
-    return np.asarray(vectors[rows].mean(axis=0, dtype=np.float64), np.float32)
 
 
 def assemble_cross_features(
@@ -225,6 +183,7 @@ def assemble_cross_features(
 
     source_scores: float32[n, 3], collaborative, embedding, popularity. price_low < 0: the user has no range.
     """
+    _check_rows(rows, len(category))
     out = np.empty((len(rows), 10), np.float32)
     out[:, 0] = np.isin(category[rows], viewed_categories)
     out[:, 1] = np.isin(brand[rows], bought_brands)
@@ -263,6 +222,7 @@ def tower_forward(
 
 def exact_search(user_vector: Floats, vectors: Floats, rows: Rows) -> Floats:
     """Returns the inner products of the given rows of float32[N, V] with the user's vector, float32[n]."""
+    _check_rows(rows, len(vectors))
     return np.asarray(vectors[rows] @ user_vector, np.float32)
 
 
@@ -278,7 +238,10 @@ def score_candidates(
     dot_scale: float,
     score_bias: float,
 ) -> Floats:
-    """Returns logistic(dot * dot_scale + relu(cross head_w1 + head_b1) head_w2 + head_b2 + score_bias), float32[n]."""
+    """Returns logistic(dot * dot_scale + relu(cross head_w1 + head_b1) head_w2 + head_b2 + score_bias), float32[n].
+
+    The head has 16 hidden units. A NaN among the inputs comes out as NaN.
+    """
     head = np.maximum(cross @ head_w1 + head_b1, 0) @ head_w2 + head_b2[0]
     logits = (
         exact_search(user_vector, item_vectors, rows) * np.float32(dot_scale) + head + np.float32(score_bias)

@@ -4,34 +4,18 @@ import numpy as np
 
 from libc.math cimport expf
 
+from ext._lanes cimport HEAD_UNITS, PREFETCH_AHEAD, lanes_dot, lanes_head, prefetch_vector
+from ext._rows cimport check_rows
 from ext._types cimport row_t
 
 
-cdef inline float _dot(const float* a, const float* b, Py_ssize_t dims) noexcept nogil:
-    cdef Py_ssize_t d
-    cdef float total = 0
-    for d in range(dims):
-        total += a[d] * b[d]
-    return total
-
-
-cdef inline float _head(
-    const float* x, Py_ssize_t width, const float* w1, const float* b1, const float* w2, Py_ssize_t units, float* hidden
+cdef inline float _dot_ahead(
+    const row_t[::1] rows, Py_ssize_t i, const float[:, ::1] vectors, const float* user, Py_ssize_t dims
 ) noexcept nogil:
-    """relu(x w1 + b1) w2; the inner loop runs over units, which lie side by side in w1 and in hidden."""
-    cdef Py_ssize_t c, u
-    cdef float total = 0, value
-    cdef const float* weights
-    for u in range(units):
-        hidden[u] = b1[u]
-    for c in range(width):
-        value = x[c]
-        weights = w1 + c * units
-        for u in range(units):
-            hidden[u] += value * weights[u]
-    for u in range(units):
-        total += max(hidden[u], <float>0) * w2[u]
-    return total
+    """The i-th row's inner product with the user's vector; asks for a later row's cache lines."""
+    if i + PREFETCH_AHEAD < rows.shape[0]:
+        prefetch_vector(&vectors[rows[i + PREFETCH_AHEAD], 0], dims)
+    return lanes_dot(&vectors[rows[i], 0], user, dims)
 
 
 def exact_search(
@@ -41,11 +25,12 @@ def exact_search(
     cdef Py_ssize_t n = rows.shape[0], dims = user_vector.shape[0], i
     if vectors.shape[1] != dims:
         raise ValueError("user_vector and vectors differ in width")
+    check_rows(rows, 0, vectors.shape[0])
     scores = np.empty(n, np.float32)
     cdef float[::1] out = scores
     with nogil:
         for i in range(n):
-            out[i] = _dot(&vectors[rows[i], 0], &user_vector[0], dims)
+            out[i] = _dot_ahead(rows, i, vectors, &user_vector[0], dims)
     return scores
 
 
@@ -62,19 +47,21 @@ def score_candidates(
     float score_bias,
 ):
     """Returns each candidate's score in [0, 1], float32[n]: see ext.reference."""
-    cdef Py_ssize_t n = rows.shape[0], dims = user_vector.shape[0], width = cross.shape[1], units = head_b1.shape[0], i
+    cdef Py_ssize_t n = rows.shape[0], dims = user_vector.shape[0], width = cross.shape[1], i
     if cross.shape[0] != n or item_vectors.shape[1] != dims:
         raise ValueError("cross must have a row a candidate, item_vectors the user vector's width")
-    if head_w1.shape[0] != width or head_w1.shape[1] != head_b1.shape[0] or head_w2.shape[0] != head_b1.shape[0]:
-        raise ValueError("the head's weights do not fit together or do not fit the cross features")
+    if head_w1.shape[0] != width or head_b2.shape[0] != 1:
+        raise ValueError("the head's weights do not fit the cross features")
+    if head_w1.shape[1] != HEAD_UNITS or head_b1.shape[0] != HEAD_UNITS or head_w2.shape[0] != HEAD_UNITS:
+        raise ValueError(f"the head must have {HEAD_UNITS} hidden units")
+    check_rows(rows, 0, item_vectors.shape[0])
     scores = np.empty(n, np.float32)
     cdef float[::1] out = scores
-    cdef float[::1] hidden = np.empty(units, np.float32)
     cdef float logit, bias = head_b2[0] + score_bias
     with nogil:
         for i in range(n):
-            logit = _dot(&item_vectors[rows[i], 0], &user_vector[0], dims) * dot_scale + bias
-            logit += _head(&cross[i, 0], width, &head_w1[0, 0], &head_b1[0], &head_w2[0], units, &hidden[0])
+            logit = _dot_ahead(rows, i, item_vectors, &user_vector[0], dims) * dot_scale + bias
+            logit += lanes_head(&cross[i, 0], width, &head_w1[0, 0], &head_b1[0], &head_w2[0])
             # A NaN passes both comparisons and stays a NaN: the caller's check must see it.
             logit = -80 if logit < -80 else (80 if logit > 80 else logit)
             out[i] = 1 / (1 + expf(-logit))

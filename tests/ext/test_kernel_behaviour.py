@@ -102,6 +102,19 @@ class TestBlendCandidates:
     def test_equal_scores_of_a_list_are_all_one(self, kernels):
         assert blend(kernels, [[(4, 2.0), (5, 2.0)]], [0.5], [2], 5)[1].tolist() == [0.5, 0.5]
 
+    def test_an_entry_without_a_score_counts_as_absent(self, kernels):
+        lists = [[(4, np.nan), (5, 2.0), (6, 1.0)], [(4, 3.0), (6, np.nan)]]
+        rows, score, nominated, _ = blend(kernels, lists, [1, 0.5], [2, 2], 5)
+        assert rows.tolist() == [5, 4, 6]
+        assert score.tolist() == [1, 0.5, 0]
+        assert nominated.tolist() == [0b01, 0b10, 0b01]
+
+    def test_order_holds_for_negative_and_equal_blends(self, kernels):
+        lists = [[(9, 4.0), (300, 3.0), (2, 1.0), (70_000, 1.0)]]
+        rows, score, _, _ = blend(kernels, lists, [-1], [4], 4, capacity=80_000)
+        assert rows.tolist() == [2, 70_000, 300, 9]
+        assert score == pytest.approx([0, 0, -2 / 3, -1])
+
     def test_empty_lists_and_no_room(self, kernels):
         assert len(blend(kernels, [[], []], [1, 1], [5, 5], 5)[0]) == 0
         assert len(blend(kernels, [[(1, 1.0)], []], [1, 1], [5, 5], 0)[0]) == 0
@@ -111,6 +124,12 @@ class TestMasks:
     def test_flags(self, kernels):
         flags = np.array([1, 0, 5, 3], np.uint8)
         assert kernels.keep_flags(i32(0, 1, 2, 3), flags, 1, 4).tolist() == [True, False, False, True]
+
+    @pytest.mark.parametrize("length", [32, 33, 400])
+    def test_a_short_and_a_long_list_answer_alike(self, kernels, length):
+        listed = np.arange(10, 10 + 2 * length, 2, dtype=np.int32)
+        asked = i32(9, 10, 11, listed[-1], listed[-1] + 1)
+        assert kernels.keep_not_in(asked, listed).tolist() == [True, False, True, False, True]
 
     def test_excluded_rows(self, kernels):
         assert kernels.keep_not_in(i32(5, 1, 3), i32(1, 2, 3)).tolist() == [True, False, False]
@@ -258,21 +277,57 @@ class TestScoring:
         assert out.tolist() == [[4, 7]]
 
     def test_score_is_the_logistic_of_dot_and_head(self, kernels):
-        scores = kernels.score_candidates(
-            i32(1, 0), f32(1, 1), np.array([[1, 1], [2, -1]], np.float32), np.array([[1], [-1]], np.float32),
-            np.array([[2, -2]], np.float32), f32(0, 0), f32(1, 3), f32(0.5), 2.0, -1.0,
-        )  # fmt: skip
+        vectors, cross = np.array([[1, 1], [2, -1]], np.float32), np.array([[1], [-1]], np.float32)
+        head = (units(2, -2)[None, :], units(), units(1, 3), f32(0.5))
+        scores = kernels.score_candidates(i32(1, 0), f32(1, 1), vectors, cross, *head, 2.0, -1.0)
         assert scores == pytest.approx([1 / (1 + np.exp(-3.5)), 1 / (1 + np.exp(-9.5))])
 
     def test_extreme_logits_stay_in_range_and_nan_shows(self, kernels):
         vectors = np.array([[1e9], [-1e9], [np.nan]], np.float32)
-        head = (np.zeros((1, 1), np.float32), f32(0), f32(0), f32(0))
+        head = (units()[None, :], units(), units(), f32(0))
         scores = kernels.score_candidates(
             i32(0, 1, 2), f32(1), vectors, np.zeros((3, 1), np.float32), *head, 1.0, 0.0
         )
         assert scores[0] == 1
         assert 0 <= scores[1] < 1e-30
         assert np.isnan(scores[2])
+
+    def test_a_cross_feature_that_is_nan_shows(self, kernels):
+        head = (units(1)[None, :], units(), units(1), f32(0))
+        cross = np.array([[np.nan], [0]], np.float32)
+        scores = kernels.score_candidates(
+            i32(0, 0), f32(1), np.ones((1, 1), np.float32), cross, *head, 1.0, 0.0
+        )
+        assert np.isnan(scores).tolist() == [True, False]
+
+
+def units(*weights):
+    """Returns the weights of the head's 16 hidden units; those not given are zero."""
+    return np.pad(f32(*weights), (0, 16 - len(weights)))
+
+
+class TestRowsOutsideTheColumns:
+    """A row that no column has is an error of the caller's, told as one: the compiled loops check no bounds."""
+
+    @pytest.mark.parametrize("row", [-1, 4])
+    def test_are_refused(self, kernels, row):
+        rows, codes, vectors = i32(0, row), COLUMNS["category"], COLUMNS["title_embeddings"]
+        with pytest.raises(IndexError):
+            kernels.keep_flags(rows, np.zeros(4, np.uint8), 1, 0)
+        with pytest.raises(IndexError):
+            kernels.keep_codes(rows, codes, i32(4))
+        with pytest.raises(IndexError):
+            kernels.keep_not_expired(rows, np.zeros(4, np.int64), 9)
+        with pytest.raises(IndexError):
+            kernels.exact_search(f32(1, 1), vectors, rows)
+        with pytest.raises(IndexError):
+            cross(kernels, [0, row])
+        with pytest.raises(IndexError):
+            blend(kernels, [[(0, 1.0), (row, 0.5)]], [1], [2], 2, capacity=4)
+
+    def test_are_refused_in_a_history(self, kernels):
+        with pytest.raises(IndexError):
+            summarize(kernels, [(4, NOW - 9, VIEW)])
 
 
 def mmr(kernels, scores, category, brand, count, weight=0.3, cap=0):

@@ -1,0 +1,14 @@
+# The C helpers of _lanes.h. PREFETCH_AHEAD: how many candidates ahead a vector is asked for (tried: 4, 8, 16).
+
+cdef extern from "ext/_lanes.h" nogil:
+    enum:
+        HEAD_UNITS
+    float lanes_dot(const float* a, const float* b, Py_ssize_t dims) noexcept
+    float lanes_head(
+        const float* x, Py_ssize_t width, const float* w1, const float* b1, const float* w2
+    ) noexcept
+    void prefetch_vector(const float* vector, Py_ssize_t dims) noexcept
+    void prefetch_value(const void* value) noexcept
+
+cdef enum:
+    PREFETCH_AHEAD = 8

@@ -1,0 +1,87 @@
+"""The NumPy twin of summarize_history; part of ext.reference."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ext.history_summary import HistorySummary
+
+Rows = NDArray[np.int32]
+Floats = NDArray[np.float32]
+Longs = NDArray[np.int64]
+
+VIEW, PURCHASE = 2, 5
+DAY_S = 86_400
+SESSION_GAP_S = 1_800
+POOLED_EVENTS_MAX = 50
+PREFERENCES = 3
+
+
+def summarize_history(
+    rows: Rows,
+    times_s: Longs,
+    types: NDArray[np.uint8],
+    now_s: int,
+    event_weights: Floats,
+    category: Rows,
+    brand: Rows,
+    price: Floats,
+    title_embeddings: Floats,
+    history_embeddings: Floats,
+) -> HistorySummary:
+    """Returns the user features of a history, oldest event first, as of now_s (events before it count).
+
+    rows: int32[h], -1 where the release does not know the item: such an event counts for the counters only.
+    event_weights: float32[16] by event type. The columns have N rows.
+    """
+    past = times_s < now_s
+    rows, times_s, types = rows[past], times_s[past], types[past]
+    known = rows >= 0
+    at, kinds = rows[known], types[known]
+    weights = event_weights[kinds]
+    prices = np.sort(price[at][price[at] >= 0])
+    pooled = at[-POOLED_EVENTS_MAX:]
+    bought = brand[at[kinds == PURCHASE]]
+    return HistorySummary(
+        counters=_counters(times_s, types, now_s),
+        preferred_categories=_preferences(category[at], weights),
+        price_range=np.array([_quantile(prices, 0.1), _quantile(prices, 0.9)], np.float32),
+        preferred_brands=_preferences(brand[at], weights),
+        user_embedding=_mean(title_embeddings, pooled),
+        history_vector=_mean(history_embeddings, pooled),
+        viewed_categories=np.unique(category[at][category[at] >= 0]),
+        bought_brands=np.unique(bought[bought >= 0]),
+    )
+
+
+def _counters(times_s: Longs, types: NDArray[np.uint8], now_s: int) -> Floats:
+    if not len(times_s):
+        return np.array([0, 0, 0, -1], np.float32)
+    views = np.count_nonzero((types == VIEW) & (times_s >= now_s - 7 * DAY_S))
+    purchases = np.count_nonzero((types == PURCHASE) & (times_s >= now_s - 30 * DAY_S))
+    sessions = 1 + np.count_nonzero(np.diff(times_s) > SESSION_GAP_S)
+    within = np.diff(times_s)
+    duration = within[within <= SESSION_GAP_S].sum() / sessions
+    absent_days = (now_s - times_s[-1]) / DAY_S
+    return np.array([views, purchases, duration, absent_days], np.float32)
+
+
+def _preferences(codes: Rows, weights: Floats) -> Rows:
+    out = np.full(PREFERENCES, -1, np.int32)
+    valid = codes >= 0
+    names, place = np.unique(codes[valid], return_inverse=True)
+    sums = np.bincount(place, weights[valid].astype(np.float64), len(names))
+    best = np.lexsort((names, -sums))[:PREFERENCES]
+    out[: len(best)] = names[best]
+    return out
+
+
+def _quantile(ascending: Floats, q: float) -> float:
+    return float(np.quantile(ascending.astype(np.float64), q)) if len(ascending) else -1.0
+
+
+def _mean(vectors: Floats, rows: Rows) -> Floats:
+    if not len(rows):
+        return np.zeros(vectors.shape[1], np.float32)
+    return np.asarray(vectors[rows].mean(axis=0, dtype=np.float64), np.float32)
