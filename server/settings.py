@@ -115,8 +115,8 @@ class RetrievalSettings(_Section):
     """Neighbours of the page's items, on ITEM_DETAIL and CART."""
     fresh_items_max: int = Field(50, ge=0, le=1_000)
     """Items newer than the release that are considered, best first."""
-    history_half_life_days: float = Field(60, gt=0, le=36_500)
-    """An event's weight in retrieval halves in this time."""
+    history_half_life_days: float = Field(365, gt=0, le=36_500)
+    """An event so much older than the user's newest weighs half in retrieval."""
     category_scan_rows_max: int = Field(20_000, ge=0, le=10_000_000)
     """A category of at most so many items is scanned exactly when a request is restricted to it."""
 

@@ -16,7 +16,7 @@ from offline.candidates.collaborative import NeighbourTable
 from offline.model.item_snapshots import DAY_S, Catalogue, DailyItemSnapshots
 from offline.model.training_data import HistoryEvents
 from server.features.declarations import HISTORY_EVENTS_MAX
-from server.features.event_types import EVENT_WEIGHTS
+from server.features.history_weights import event_weight_table, weigh_items
 
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -27,7 +27,7 @@ Longs = NDArray[np.int64]
 class Sources:
     """What the three sources need, all from events before the cut.
 
-    popular_rows, popular_scores: the global popularity list, best first. user_vectors: [R, V] by request.
+    popular_rows, popular_scores: the global trending list, best first. user_vectors: [R, V] by request.
     item_vectors: [I, V].
     """
 
@@ -44,7 +44,7 @@ class BlendOptions:
 
     weights: tuple[float, float, float] = (0.4, 0.4, 0.2)
     quotas: tuple[int, int, int] = (200, 200, 100)
-    history_half_life_days: float = 60.0
+    history_half_life_days: float = 365.0
 
     @staticmethod
     def of(
@@ -103,9 +103,7 @@ class CandidateListMaker:
         self._because = np.zeros(count, np.int32)
         self._positions = np.full(count, -1, np.int32)
         self._no_vectors = np.zeros((count, 1), np.float32)
-        self._event_weights = np.zeros(16, np.float32)
-        for event_type, weight in EVENT_WEIGHTS.items():
-            self._event_weights[event_type] = weight
+        self._event_weights = event_weight_table()
 
     def make(self, number: int, request: Request) -> CandidateList:
         """Returns the list of request `number` of the sources' user vectors, without what the user has already."""
@@ -113,7 +111,7 @@ class CandidateListMaker:
             max(request.history_start, request.history_stop - HISTORY_EVENTS_MAX), request.history_stop
         )
         lists = (
-            self._collaborative(inside, request.time_s),
+            self._collaborative(inside),
             self._embedding(self._sources.user_vectors[number]),
             (
                 self._sources.popular_rows[: self._options.quotas[2]],
@@ -136,15 +134,17 @@ class CandidateListMaker:
         dot = self._sources.item_vectors[rows] @ self._sources.user_vectors[number]
         return CandidateList(rows, cross, dot, blend[new], np.isin(rows, request.chosen))
 
-    def _collaborative(self, inside: slice, time_s: int) -> tuple[Codes, Floats]:
-        age_days = (time_s - self._events.times_s[inside]) / DAY_S
-        weights = self._event_weights[self._events.types[inside]]
-        weights = weights * np.exp2(-age_days / self._options.history_half_life_days)
-        items, place = np.unique(self._events.rows[inside], return_inverse=True)
+    def _collaborative(self, inside: slice) -> tuple[Codes, Floats]:
+        items, weights = weigh_items(
+            self._events.rows[inside],
+            self._events.times_s[inside],
+            self._events.types[inside],
+            self._options.history_half_life_days,
+        )
         table = self._sources.neighbours
         rows, scores, _ = accumulate_neighbours(
             items,
-            np.bincount(place, weights, len(items)).astype(np.float32),
+            weights,
             table.offsets,
             table.rows,
             table.weights,

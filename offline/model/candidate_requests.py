@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from offline.candidates.collaborative import neighbour_table
 from offline.candidates.interactions import Interactions
-from offline.candidates.popularity import PopularityOptions, popular_scores
+from offline.candidates.popularity import PopularityOptions, trending_scores
 from offline.model.candidate_lists import (
     BlendOptions,
     CandidateList,
@@ -32,11 +32,16 @@ def past_lists(
     held_out: HeldOut,
     options: BlendOptions,
     *,
+    days: float,
     requests_max: int,
     seed: int,
 ) -> Iterator[CandidateList]:
-    """Yields the lists of requests from held_out.cut_s on, oldest first; sources know only what came before it."""
-    queries = choose_requests(data, held_out.cut_s, requests_max, seed)
+    """Yields the lists of requests of the first `days` from held_out.cut_s on, oldest first.
+
+    Sources know only what came before the cut. Few days, because served sources are fresh: lists of stale ones would teach
+    the ranker to trust them too little.
+    """
+    queries = choose_requests(data, held_out.cut_s, days, requests_max, seed)
     sources = _fit_sources(data, snapshots, held_out, queries, options)
     maker = CandidateListMaker(data.history, catalogue, snapshots, sources, options)
     for number, query in enumerate(queries.tolist()):
@@ -50,11 +55,13 @@ def past_lists(
         yield maker.make(number, request)
 
 
-def choose_requests(data: TrainingData, cut_s: int, requests_max: int, seed: int) -> Longs:
-    """Returns the queries from cut_s on with a history and an example, at most so many at random, oldest first."""
+def choose_requests(data: TrainingData, cut_s: int, days: float, requests_max: int, seed: int) -> Longs:
+    """Returns queries of these days that have a history and an example, at most so many at random, oldest first."""
     counts = np.diff(data.example_offsets)
     known = data.history_stop > data.history_start
-    queries = np.flatnonzero((data.times_s >= cut_s) & known & (counts > 0))
+    queries = np.flatnonzero(
+        (data.times_s >= cut_s) & (data.times_s < cut_s + days * DAY_S) & known & (counts > 0)
+    )
     if len(queries) > requests_max:
         queries = np.random.default_rng(seed).choice(queries, requests_max, replace=False)
     return queries[np.argsort(data.times_s[queries], kind="stable")]
@@ -68,14 +75,14 @@ def _fit_sources(
     options: BlendOptions,
 ) -> Sources:
     earlier = interactions_before(data, held_out.cut_s)
-    popular = popular_scores(earlier, held_out.cut_s, PopularityOptions().half_life_days)
-    rows = np.argsort(-popular, kind="stable")[: options.limit].astype(np.int32)
+    trending = trending_scores(earlier, held_out.cut_s, PopularityOptions())
+    rows = np.argsort(-trending, kind="stable")[: options.limit].astype(np.int32)
     items = snapshots.inputs_at(held_out.cut_s // DAY_S, data.all_rows)
     model = held_out.model.eval()
     return Sources(
         neighbours=neighbour_table(earlier, held_out.cut_s),
         popular_rows=rows,
-        popular_scores=popular[rows].astype(np.float32),
+        popular_scores=trending[rows].astype(np.float32),
         user_vectors=user_vectors(model, data, queries),
         item_vectors=item_vectors(model, items),
     )

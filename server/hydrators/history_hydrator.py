@@ -6,23 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.features.declarations import HISTORY_EVENTS_MAX
-from server.features.event_types import EVENT_WEIGHTS, EventType
+from server.features.event_types import EventType
+from server.features.history_weights import event_weight_table, weigh_items
 from server.features.user_record import UserRecord
 from server.pipeline.stages import QueryHydrator
-from server.query import NO_ROWS, Floats, History, RecommendQuery, Rows, SessionColumns
-
-SECONDS_PER_DAY = 86_400.0
+from server.query import NO_ROWS, History, RecommendQuery, Rows, SessionColumns
 
 Keys = NDArray[np.uint64]
 _NO_KEYS: Keys = np.empty(0, np.uint64)
-
-
-def event_weight_table() -> Floats:
-    """Returns the weight of each event type by its number, float32[16]; 0 for types that say nothing of taste."""
-    table = np.zeros(16, np.float32)
-    for event_type, weight in EVENT_WEIGHTS.items():
-        table[event_type] = weight
-    return table
 
 
 _WEIGHTS = event_weight_table()
@@ -31,13 +22,13 @@ _WEIGHTS = event_weight_table()
 class HistoryHydrator(QueryHydrator[RecommendQuery, History]):
     """Merges the record's events, the request's own and its context items into one history.
 
-    half_life_days: the age at which an event weighs half.
+    half_life_days: how much older than the newest an event is that weighs half.
     """
 
     produces = "history"
 
     def __init__(self, half_life_days: float) -> None:
-        self._decay_per_s = 1.0 / (half_life_days * SECONDS_PER_DAY)
+        self._half_life_days = half_life_days
 
     def hydrate(self, query: RecommendQuery) -> History:
         """Returns the history of at most HISTORY_EVENTS_MAX events."""
@@ -52,7 +43,7 @@ class HistoryHydrator(QueryHydrator[RecommendQuery, History]):
             types = np.concatenate((types, np.full(shown, query.context_event_type, np.uint8)))
         latest = slice(-HISTORY_EVENTS_MAX, None)
         rows, times_s, types = rows[latest], times_s[latest], types[latest]
-        item_rows, item_weights = self._weigh(query, rows, times_s, types)
+        item_rows, item_weights = weigh_items(rows, times_s, types, self._half_life_days)
         return History(
             rows,
             times_s,
@@ -82,20 +73,6 @@ class HistoryHydrator(QueryHydrator[RecommendQuery, History]):
             order = np.argsort(times_s, kind="stable")
             keys, times_s, types = keys[order], times_s[order], types[order]
         return np.ascontiguousarray(keys), times_s, np.ascontiguousarray(types)
-
-    def _weigh(
-        self, query: RecommendQuery, rows: Rows, times_s: NDArray[np.int64], types: NDArray[np.uint8]
-    ) -> tuple[Rows, Floats]:
-        """Returns the known items and the sum of their events' weights, halved for each half-life of age.
-
-        Age counts from the newest event: only the proportions matter, and those of a user who was away for years
-        would otherwise vanish in float32.
-        """
-        known = rows >= 0
-        age_s = (times_s[-1:] - times_s[known]).astype(np.float32)
-        weights = _WEIGHTS[types[known]] * np.exp2(age_s * np.float32(-self._decay_per_s))
-        item_rows, item = np.unique(rows[known], return_inverse=True)
-        return item_rows, np.bincount(item, weights, len(item_rows)).astype(np.float32)
 
 
 def _keys_of(record: UserRecord | None, session: SessionColumns, field: str, event_type: EventType) -> Keys:

@@ -6,8 +6,8 @@ import numpy as np
 
 from ext import HistorySummary, summarize_history
 from server.features.encoding import ContextFeatures, UserFeatures, encode_users
+from server.features.history_weights import event_weight_table
 from server.features.user_record import UserRecord
-from server.hydrators.history_hydrator import event_weight_table
 from server.pipeline.stages import QueryHydrator
 from server.query import RecommendQuery, UserState
 
