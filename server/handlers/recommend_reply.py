@@ -23,8 +23,8 @@ from server.query import RecommendQuery
 
 _REASONS = (
     (SourceKind.CONTEXT_NEIGHBOURS, ReasonKind.SIMILAR_TO_CONTEXT),
-    (SourceKind.COLLABORATIVE, ReasonKind.SIMILAR_TO_HISTORY),
     (SourceKind.FRESH, ReasonKind.NEW),
+    (SourceKind.COLLABORATIVE, ReasonKind.SIMILAR_TO_HISTORY),
     (SourceKind.EMBEDDING, ReasonKind.MATCHES_TASTE),
     (SourceKind.TRENDING, ReasonKind.TRENDING),
 )

@@ -13,6 +13,7 @@ from ext import tower_forward
 from server.features.encoding import ItemFeatures, encode_items
 from server.releases.format import ItemFlag
 from server.releases.mapped_release import MappedRelease
+from server.releases.new_item_kin import find_kin
 
 _EMBED_ROWS = 1_024
 _DAY_S = 86_400
@@ -184,6 +185,10 @@ def _embed(release: MappedRelease, rows: NDArray[np.int32]) -> None:
         # Where nearness is an angle, the release's own vectors have unit length.
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _LENGTH_MIN)
     arrays.item_vectors[rows] = vectors
+    new = rows[rows >= release.item_count]
+    if len(new):
+        kin = find_kin(new, arrays.item_vectors, arrays.title_embeddings, release.search_ann)
+        release.new_item_kin.set(new, *kin)
 
 
 def _features(release: MappedRelease, rows: NDArray[np.int32]) -> ItemFeatures:

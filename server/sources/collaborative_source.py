@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ext import accumulate_neighbours
+import numpy as np
+
+from ext import accumulate_neighbours, top_k
 from server.pipeline.query import Retrieved
 from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Source
-from server.query import RecommendQuery
+from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch
 from server.sources.list_length import lengthened, wanted_length
 
@@ -36,8 +38,22 @@ class CollaborativeSource(Source[RecommendQuery]):
             scratch.because,
             overfetch(query, lengthened(query, self._limit)),
         )
+        because = history.item_rows[because]
+        if len(query.release.new_item_kin):
+            rows, scores, because = _with_new_items(query, rows, scores, because)
         if query.restricted:
             kept = inside(query, rows)
             rows, scores, because = rows[kept], scores[kept], because[kept]
         length = wanted_length(query, rows, self._limit)
-        return Retrieved(rows[:length], scores[:length], history.item_rows[because[:length]])
+        return Retrieved(rows[:length], scores[:length], because[:length])
+
+
+def _with_new_items(
+    query: RecommendQuery, rows: Rows, scores: Floats, because: Rows
+) -> tuple[Rows, Floats, Rows]:
+    """Adds the new items, which have no neighbours yet, with what they borrow from the items they are like."""
+    new_rows, new_scores, lenders = query.release.new_item_kin.borrowed(rows, scores)
+    rows, because = np.concatenate((rows, new_rows)), np.concatenate((because, because[lenders]))
+    scores = np.concatenate((scores, new_scores))
+    best = top_k(scores, len(scores))
+    return rows[best], scores[best], because[best]
