@@ -116,7 +116,9 @@ def _user(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case
     history = (_distinct(rng, len(columns["price"]), HISTORY), times, types, now_s)
     item = (columns["category"], columns["brand"], columns["price"], columns["vectors"], columns["vectors"])
     x = (rng.random((1, 239)) * (rng.random((1, 239)) < 0.6)).astype(np.float32)
-    layers = [rng.standard_normal(s, np.float32) for s in ((239, 128), 128, (128, 64), 64, (64, DIMS), DIMS)]
+    layers = [
+        rng.standard_normal(s, np.float32) / 10 for s in ((239, 128), 128, (128, 64), 64, (64, DIMS), DIMS)
+    ]
     return [
         Case("summarize_history", f"{HISTORY} events", ((*history, np.ones(16, np.float32), *item),)),
         Case("tower_forward", "1 user, 239-128-64-64", ((x, *layers),)),

@@ -12,7 +12,7 @@ from statistics import median
 from rich.console import Console
 
 from perf.machine import machine_facts
-from perf.serving.closed_loop import closed_loop, require_h2load
+from perf.serving.closed_loop import CALLS_IN_FLIGHT, closed_loop
 from perf.serving.open_loop import open_loop
 from perf.serving.processes import GENERATOR_CORE, echo_server, shortlist_server
 from perf.serving.requests import checked_replies, encoded_requests, zipf_users
@@ -21,6 +21,9 @@ from server.settings import Settings
 
 RESULTS = Path("perf/results/summary.json")
 OPEN_LOOP_SHARE = 0.6
+DRAWS = 10_000
+CHECKED = 50
+GENERATOR = "perf/serving/wire.py, Python, raw HTTP/2 frames, another Zipf-drawn user each call, pinned to a core of its own"
 
 
 def main() -> None:
@@ -33,7 +36,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=4, help="of one round")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
-    require_h2load()
     if not (options.data_dir / "releases" / "current").exists():
         raise SystemExit(f"{options.data_dir} holds no release: run `make demo` first")
     os.sched_setaffinity(0, {GENERATOR_CORE})
@@ -44,25 +46,28 @@ def main() -> None:
     print(f"written to {RESULTS}")
 
 
-SHOWN = ("echo_rps", "recommend_rps", "ratio", "p50_ms", "p99_ms", "items", "candidates")
+SHOWN = (
+    "echo_rps", "recommend_rps", "ratio", "p50_ms", "p99_ms", "items", "candidates", "degraded_share", "errors",
+)  # fmt: skip
 
 
 def measure(data_dir: Path, rounds: int, seconds: int, seed: int) -> dict[str, object]:
     """Returns all figures; ratio is the median of the rounds' own ratios."""
     console = Console()
-    bodies = encoded_requests(zipf_users(data_dir, 1_000, seed))
+    bodies = encoded_requests(zipf_users(data_dir, DRAWS, seed))
     with shortlist_server(data_dir) as port:
-        replies = checked_replies(port, bodies[: rounds + 50])
-        with echo_server(replies[0]) as echo_port:
+        replies = sorted(checked_replies(port, bodies[:CHECKED]), key=len)
+        reply = replies[len(replies) // 2]
+        with echo_server(reply) as echo_port:
             pairs = []
             for number in range(rounds):
-                echo = closed_loop(echo_port, bodies[number], seconds)
-                recommend = closed_loop(port, bodies[number], seconds)
+                echo, recommend = closed_loop(echo_port, bodies, seconds), closed_loop(port, bodies, seconds)
                 pairs.append((echo, recommend))
                 console.print(f"round {number + 1}: echo {echo.rps:,.0f}/s, recommend {recommend.rps:,.0f}/s")
         recommend_rps = median(recommend.rps for _, recommend in pairs)
+        console.print(f"open loop at {recommend_rps * OPEN_LOOP_SHARE:,.0f}/s")
         latency = open_loop(port, bodies, recommend_rps * OPEN_LOOP_SHARE, seconds * 2)
-        checked_replies(port, bodies[:20])
+        checked_replies(port, bodies[:CHECKED])
     return {
         "echo_rps": median(echo.rps for echo, _ in pairs),
         "recommend_rps": recommend_rps,
@@ -72,9 +77,13 @@ def measure(data_dir: Path, rounds: int, seconds: int, seed: int) -> dict[str, o
         "p999_ms": latency.p999_ms,
         "items": item_count(data_dir),
         "candidates": Settings().retrieval.candidates_max,
+        "degraded_share": max(recommend.looked_at.degraded_share for _, recommend in pairs),
+        "errors": latency.errors + sum(side.errors for pair in pairs for side in pair),
+        "reply_bytes": len(reply),
+        "calls_in_flight": CALLS_IN_FLIGHT,
         "rounds": [{"echo": asdict(echo), "recommend": asdict(recommend)} for echo, recommend in pairs],
         "open_loop": asdict(latency),
-        "generator": "h2load (closed loop, one user's body a round); Python client (open loop, 1,000 users by Zipf)",
+        "generator": GENERATOR,
         "machine": machine_facts(),
     }
 

@@ -1,69 +1,84 @@
-"""Capacity, by h2load: raw HTTP/2 frames at a tenth of the cost of a Python client.
-
-h2load sends one body a run and counts a gRPC error as success, so each run takes another user's body and the
-replies are checked by a real client before and after.
-"""
+"""Capacity: a fixed number of calls always in flight, each for the next user."""
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-import struct
-import subprocess
-import tempfile
+import selectors
+import time
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 
-from perf.serving.processes import GENERATOR_CORE, pinned
-from perf.serving.requests import METHOD
+from perf.serving.requests import METHOD, LookedAt, look_into
+from perf.serving.wire import Connection, Finished
 
-CONNECTIONS = 4
-STREAMS = 16
+CONNECTIONS = 2
+CALLS_IN_FLIGHT = 8
+"""As many as the server has threads: its core is never idle, and no call waits until stages are left out."""
+KEEP_EVERY = 50
+WARM_UP_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One run: finished calls a second, and the share of its core that the generator used."""
+    """One run. generator_cpu: share of its core that the generator used. looked_at: the replies looked into."""
 
     rps: float
+    calls: int
+    errors: int
     generator_cpu: float
+    looked_at: LookedAt
 
 
-def require_h2load() -> None:
-    """Ends the measurement where h2load is missing, saying how to get it."""
-    if shutil.which("h2load") is None:
-        raise SystemExit("h2load is missing: apt-get install nghttp2-client")
+class _Loop:
+    def __init__(self, port: int, bodies: list[bytes]) -> None:
+        self._bodies = bodies
+        self._numbers = count()
+        self._selector = selectors.DefaultSelector()
+        self.replies: list[bytes] = []
+        self.calls = self.errors = 0
+        self.connections = [Connection(port, METHOD, KEEP_EVERY) for _ in range(CONNECTIONS)]
+        for connection in self.connections:
+            self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+            for _ in range(CALLS_IN_FLIGHT // CONNECTIONS):
+                self._start(connection)
+            connection.flush()
+
+    def _start(self, connection: Connection) -> None:
+        number = next(self._numbers)
+        connection.start(number, self._bodies[number % len(self._bodies)])
+
+    def run(self, until: float) -> None:
+        """Keeps the calls in flight until a time of perf_counter."""
+        while time.perf_counter() < until:
+            ready = self._selector.select(timeout=5)
+            if not ready:
+                raise SystemExit("the server has answered nothing for five seconds")
+            for key, _ in ready:
+                connection: Connection = key.data
+                for ended in connection.receive():
+                    self._count(ended)
+                    self._start(connection)
+                connection.flush()
+
+    def _count(self, ended: Finished) -> None:
+        self.calls += 1
+        self.errors += not ended.ok
+        if ended.reply:
+            self.replies.append(ended.reply)
+
+    def close(self) -> None:
+        self._selector.close()
+        for connection in self.connections:
+            connection.close()
 
 
-def closed_loop(port: int, body: bytes, seconds: int) -> Round:
-    """Returns what the server finished within the time, with CONNECTIONS x STREAMS calls always in flight."""
-    with tempfile.NamedTemporaryFile(suffix=".bin") as file:
-        file.write(b"\0" + struct.pack(">I", len(body)) + body)
-        file.flush()
-        command = ["h2load", "-t1", f"-c{CONNECTIONS}", f"-m{STREAMS}", f"-D{seconds}", "--warm-up-time=1"]
-        command += ["-H", "content-type: application/grpc", "-H", "te: trailers", "-d", file.name]
-        command.append(f"http://127.0.0.1:{port}{METHOD}")
-        timed = ["/usr/bin/env", "python3", "-c", _TIMED, json.dumps(command)]
-        done = subprocess.run(
-            pinned(GENERATOR_CORE, timed), capture_output=True, text=True, timeout=seconds + 30
-        )
-    return _read(done.stdout, seconds)
-
-
-# Runs a command and prints the processor time of its children, which h2load does not tell.
-_TIMED = """
-import json, resource, subprocess, sys
-done = subprocess.run(json.loads(sys.argv[1]), capture_output=True, text=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(done.stdout, done.stderr)
-print("cpu_s", used.ru_utime + used.ru_stime)
-"""
-
-
-def _read(output: str, seconds: int) -> Round:
-    rate = re.search(r"finished in [^,]*, ([\d.]+) req/s", output)
-    states = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", output)
-    used = re.search(r"cpu_s ([\d.]+)", output)
-    if not (rate and states and used) or any(int(n) for n in states.groups()):
-        raise SystemExit(f"h2load did not finish cleanly:\n{output}")
-    return Round(float(rate.group(1)), float(used.group(1)) / (seconds + 1))
+def closed_loop(port: int, bodies: list[bytes], seconds: float) -> Round:
+    """Returns what the server finished within the time, after a warm-up."""
+    with closing(_Loop(port, bodies)) as loop:
+        loop.run(time.perf_counter() + seconds * WARM_UP_SHARE)
+        calls, used_s, started = loop.calls, time.process_time(), time.perf_counter()
+        loop.run(started + seconds)
+        taken_s = time.perf_counter() - started
+        finished = loop.calls - calls
+        busy = (time.process_time() - used_s) / taken_s
+        return Round(finished / taken_s, finished, loop.errors, busy, look_into(loop.replies))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import threading
+import select
 import time
+from contextlib import closing
 from dataclasses import dataclass
 
-import grpc
 import numpy as np
 
-from perf.serving.requests import raw_call
+from perf.serving.requests import METHOD, LookedAt, look_into
+from perf.serving.wire import Connection
+
+KEEP_EVERY = 50
+SPIN_S = 200e-6
+PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Percentiles in milliseconds; lag is how late the generator itself was at its 99th percentile."""
+    """Percentiles in milliseconds. errors: calls that failed or never ended. lag: how late the generator itself sent."""
 
     rps: float
     calls: int
@@ -23,34 +28,59 @@ class Latency:
     p99_ms: float
     p999_ms: float
     lag_p99_ms: float
+    generator_cpu: float
+    looked_at: LookedAt
+
+
+class _Schedule:
+    """What was planned, sent and ended, in seconds of perf_counter; NaN until it happened."""
+
+    def __init__(self, rps: float, calls: int) -> None:
+        self.planned = np.arange(calls) / rps + time.perf_counter() + 0.05
+        self.sent, self.ended = np.full(calls, np.nan), np.full(calls, np.nan)
+        self.replies: list[bytes] = []
+        self.finished = self.next = 0
+
+    def send_due(self, connection: Connection, bodies: list[bytes]) -> float:
+        """Sends what is due; returns the seconds until the next call is."""
+        now = time.perf_counter()
+        while self.next < len(self.planned) and self.planned[self.next] <= now:
+            connection.start(self.next, bodies[self.next % len(bodies)])
+            self.sent[self.next] = now
+            self.next += 1
+        connection.flush()
+        return float(self.planned[self.next]) - now if self.next < len(self.planned) else PATIENCE_S
+
+    def receive(self, connection: Connection, wait_s: float) -> None:
+        """Waits for replies, but no longer than until the next call is due; the last moments are spent awake."""
+        if not select.select([connection.socket], [], [], max(wait_s - SPIN_S, 0))[0]:
+            return
+        for done in connection.receive():
+            self.finished += 1
+            if done.ok:
+                self.ended[done.call] = time.perf_counter()
+            if done.reply:
+                self.replies.append(done.reply)
 
 
 def open_loop(port: int, bodies: list[bytes], rps: float, seconds: float) -> Latency:
     """Sends a call every 1/rps seconds whatever became of the earlier ones."""
-    count = int(rps * seconds)
-    ended = np.full(count, np.nan)
-    lag = np.zeros(count)
-    left = threading.Semaphore(0)
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = raw_call(channel)
-        start = time.perf_counter() + 0.05
-        for i in range(count):
-            planned = start + i / rps
-            while (now := time.perf_counter()) < planned:
-                time.sleep(max(planned - now - 1e-4, 0))
-            lag[i] = now - planned
-            future = call.future(bodies[i % len(bodies)], timeout=5)
-            future.add_done_callback(lambda done, i=i: _finish(done, ended, i, left))
-        for _ in range(count):
-            left.acquire(timeout=10)
-    planned_at = start + np.arange(count) / rps
-    latency_ms = (ended - planned_at)[~np.isnan(ended)] * 1e3
-    p50, p99, p999 = np.percentile(latency_ms, [50, 99, 99.9])
-    errors = int(np.isnan(ended).sum())
-    return Latency(rps, count, errors, p50, p99, p999, float(np.percentile(lag, 99) * 1e3))
-
-
-def _finish(done: grpc.Future, ended: np.ndarray, i: int, left: threading.Semaphore) -> None:
-    if done.exception() is None:
-        ended[i] = time.perf_counter()
-    left.release()
+    plan = _Schedule(rps, max(1, int(rps * seconds)))
+    used_s, started = time.process_time(), time.perf_counter()
+    with closing(Connection(port, METHOD, KEEP_EVERY)) as connection:
+        while plan.finished < len(plan.planned) and time.perf_counter() < plan.planned[-1] + PATIENCE_S:
+            plan.receive(connection, plan.send_due(connection, bodies))
+    busy = (time.process_time() - used_s) / (time.perf_counter() - started)
+    latency_ms = (plan.ended - plan.planned)[~np.isnan(plan.ended)] * 1e3
+    p50, p99, p999 = (float(p) for p in np.percentile(latency_ms, [50, 99, 99.9]))
+    return Latency(
+        rps=rps,
+        calls=len(plan.planned),
+        errors=int(np.isnan(plan.ended).sum()),
+        p50_ms=p50,
+        p99_ms=p99,
+        p999_ms=p999,
+        lag_p99_ms=float(np.nanpercentile(plan.sent - plan.planned, 99) * 1e3),
+        generator_cpu=busy,
+        looked_at=look_into(plan.replies),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -11,11 +12,13 @@ from shortlist.v1.event_types_pb2 import PageType
 from shortlist.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse
 
 METHOD = "/shortlist.v1.RecommendationService/Recommend"
+NUM_ITEMS = 20
 
 
 def zipf_users(data_dir: Path, draws: int, seed: int) -> list[str]:
     """Returns user ids by Zipf(1.0) over the users of the event log, the most active user first in rank."""
-    table = ds.dataset(data_dir / "events", format="parquet", partitioning="hive").to_table(["user_id"])
+    files = [str(path) for path in sorted((data_dir / "events").glob("day=*/*.parquet"))]
+    table = ds.dataset(files, format="parquet").to_table(["user_id"])
     counts = table.group_by("user_id").aggregate([("user_id", "count")]).to_pandas()
     counts = counts[counts["user_id"] != ""].sort_values(
         ["user_id_count", "user_id"], ascending=[False, True]
@@ -26,24 +29,39 @@ def zipf_users(data_dir: Path, draws: int, seed: int) -> list[str]:
 
 
 def encoded_requests(users: list[str]) -> list[bytes]:
-    """Returns a Recommend of 20 items for HOME for each user."""
+    """Returns a Recommend of NUM_ITEMS items for HOME for each user."""
     return [
-        RecommendRequest(user_id=user, page_type=PageType.PAGE_TYPE_HOME, num_items=20).SerializeToString()
+        RecommendRequest(
+            user_id=user, page_type=PageType.PAGE_TYPE_HOME, num_items=NUM_ITEMS
+        ).SerializeToString()
         for user in users
     ]
 
 
-def raw_call(channel: grpc.Channel) -> grpc.UnaryUnaryMultiCallable:
-    """Returns Recommend over bytes, with no message objects on the client's side."""
-    return channel.unary_unary(METHOD, request_serializer=None, response_deserializer=None)
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What a sample of replies showed: how many, the share that was degraded, the fewest items of one."""
+
+    replies: int
+    degraded_share: float
+    items_min: int
+
+
+def look_into(replies: list[bytes]) -> LookedAt:
+    """Returns what the given encoded replies show."""
+    messages = [RecommendResponse.FromString(reply) for reply in replies]
+    degraded = sum(message.degraded for message in messages)
+    fewest = min((len(message.items) for message in messages), default=0)
+    return LookedAt(len(messages), degraded / max(len(messages), 1), fewest)
 
 
 def checked_replies(port: int, bodies: list[bytes]) -> list[bytes]:
-    """Returns the reply to each request; ends the measurement if one is not complete and undegraded."""
+    """Returns the reply to each request, by a real client; ends the measurement if one is not full and undegraded."""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        replies = [raw_call(channel)(body, timeout=5) for body in bodies]
+        call = channel.unary_unary(METHOD, request_serializer=None, response_deserializer=None)
+        replies = [call(body, timeout=5) for body in bodies]
     for reply in replies:
         message = RecommendResponse.FromString(reply)
-        if len(message.items) != 20 or message.degraded:
+        if len(message.items) != NUM_ITEMS or message.degraded:
             raise SystemExit(f"not a full answer: {len(message.items)} items, degraded {message.degraded}")
     return replies

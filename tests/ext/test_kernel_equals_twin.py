@@ -6,7 +6,6 @@ import importlib
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -188,26 +187,3 @@ def test_mmr_select(seed, n, count, weight, cap):
     category, brand = (read_only(rng.integers(-1, 4, n).astype(np.int32)) for _ in range(2))
     args = (read_only(scores), category, brand, count, weight, cap)
     same([mmr_select(*args)], [reference.mmr_select(*args)])
-
-
-class TestRefusals:
-    """Wrong input is refused at the edge, never read as something else."""
-
-    def test_a_strided_array(self):
-        with pytest.raises(ValueError, match="not C-contiguous"):
-            top_k(np.zeros(10, np.float32)[::2], 1)
-
-    def test_another_dtype(self):
-        with pytest.raises(ValueError, match="dtype mismatch"):
-            top_k(np.zeros(10), 1)
-
-    def test_none(self):
-        with pytest.raises(TypeError):
-            top_k(None, 1)
-
-    def test_lengths_that_do_not_fit(self):
-        zeros, rows = np.zeros(3, np.float32), np.zeros(2, np.int32)
-        with pytest.raises(ValueError, match="differ in length"):
-            mmr_select(zeros, rows, rows, 1, 0.3, 5)
-        with pytest.raises(ValueError, match="differ in width"):
-            scoring.exact_search(zeros, np.zeros((4, 2), np.float32), rows)
