@@ -20,9 +20,12 @@ from offline.model.candidate_lists import (
 from offline.model.item_snapshots import DAY_S, Catalogue, DailyItemSnapshots
 from offline.model.training import HeldOut
 from offline.model.training_data import TrainingData
+from offline.model.two_tower import TwoTowerModel
 from offline.model.vectors import item_vectors, user_vectors
 
 Longs = NDArray[np.int64]
+
+REFIT_DAYS = 7
 
 
 def past_lists(
@@ -32,55 +35,86 @@ def past_lists(
     held_out: HeldOut,
     options: BlendOptions,
     *,
-    days: float,
     requests_max: int,
     seed: int,
 ) -> Iterator[CandidateList]:
-    """Yields the lists of requests of the first `days` from held_out.cut_s on, oldest first.
+    """Yields the lists of requests from held_out.cut_s on, oldest first.
 
-    Sources know only what came before the cut. Few days, because served sources are fresh: lists of stale ones would teach
-    the ranker to trust them too little.
+    Neighbours and popularity are fitted anew for every REFIT_DAYS, on what came before them: lists of sources that
+    are a month old would teach the ranker to trust them less than it may where they are fresh.
     """
-    queries = choose_requests(data, held_out.cut_s, days, requests_max, seed)
-    sources = _fit_sources(data, snapshots, held_out, queries, options)
-    maker = CandidateListMaker(data.history, catalogue, snapshots, sources, options)
-    for number, query in enumerate(queries.tolist()):
-        chosen = data.example_rows[data.example_offsets[query] : data.example_offsets[query + 1]]
-        request = Request(
-            history_start=int(data.history_start[query]),
-            history_stop=int(data.history_stop[query]),
-            time_s=int(data.times_s[query]),
-            chosen=chosen.astype(np.int64),
-        )
-        yield maker.make(number, request)
+    queries = choose_requests(data, held_out.cut_s, requests_max, seed)
+    later = _LaterChoices(data, held_out.cut_s)
+    periods = (data.times_s[queries] - held_out.cut_s) // (REFIT_DAYS * DAY_S)
+    for period in np.unique(periods).tolist():
+        of_period = queries[periods == period]
+        begin_s = held_out.cut_s + period * REFIT_DAYS * DAY_S
+        sources = _fit_sources(data, snapshots, held_out.model, begin_s, of_period, options)
+        maker = CandidateListMaker(data.history, catalogue, snapshots, sources, options)
+        for number, query in enumerate(of_period.tolist()):
+            yield maker.make(number, _request(data, query, later.of(query)))
 
 
-def choose_requests(data: TrainingData, cut_s: int, days: float, requests_max: int, seed: int) -> Longs:
-    """Returns queries of these days that have a history and an example, at most so many at random, oldest first."""
-    counts = np.diff(data.example_offsets)
-    known = data.history_stop > data.history_start
-    queries = np.flatnonzero(
-        (data.times_s >= cut_s) & (data.times_s < cut_s + days * DAY_S) & known & (counts > 0)
+def _request(data: TrainingData, query: int, chosen: Longs) -> Request:
+    return Request(
+        history_start=int(data.history_start[query]),
+        history_stop=int(data.history_stop[query]),
+        time_s=int(data.times_s[query]),
+        chosen=chosen,
     )
+
+
+def choose_requests(data: TrainingData, cut_s: int, requests_max: int, seed: int) -> Longs:
+    """Returns the first query from cut_s on of each user with a history, at most so many at random, oldest first.
+
+    One a user, so that the few who come every day do not rule.
+    """
+    known = data.history_stop > data.history_start
+    queries = np.flatnonzero((data.times_s >= cut_s) & known & (np.diff(data.example_offsets) > 0))
+    queries = queries[np.argsort(data.times_s[queries], kind="stable")]
+    _, first = np.unique(data.history_owner[queries], return_index=True)
+    queries = queries[np.sort(first)]
     if len(queries) > requests_max:
-        queries = np.random.default_rng(seed).choice(queries, requests_max, replace=False)
-    return queries[np.argsort(data.times_s[queries], kind="stable")]
+        queries = queries[
+            np.sort(np.random.default_rng(seed).choice(len(queries), requests_max, replace=False))
+        ]
+    return queries
+
+
+class _LaterChoices:
+    """What a user chose at a query and after it: a list is good for more than one visit."""
+
+    def __init__(self, data: TrainingData, cut_s: int) -> None:
+        self._data = data
+        queries = np.flatnonzero(data.times_s >= cut_s)
+        self._queries = queries[np.lexsort((data.times_s[queries], data.history_owner[queries]))]
+        self._owners = data.history_owner[self._queries]
+
+    def of(self, query: int) -> Longs:
+        """Returns the distinct item rows."""
+        owner = self._data.history_owner[query]
+        first, stop = np.searchsorted(self._owners, owner), np.searchsorted(self._owners, owner, "right")
+        own = self._queries[first:stop]
+        own = own[self._data.times_s[own] >= self._data.times_s[query]]
+        _, rows, weights = self._data.examples(own)
+        return np.unique(rows[weights > 0])
 
 
 def _fit_sources(
     data: TrainingData,
     snapshots: DailyItemSnapshots,
-    held_out: HeldOut,
+    model: TwoTowerModel,
+    begin_s: int,
     queries: Longs,
     options: BlendOptions,
 ) -> Sources:
-    earlier = interactions_before(data, held_out.cut_s)
-    trending = trending_scores(earlier, held_out.cut_s, PopularityOptions())
+    earlier = interactions_before(data, begin_s)
+    trending = trending_scores(earlier, begin_s, PopularityOptions())
     rows = np.argsort(-trending, kind="stable")[: options.limit].astype(np.int32)
-    items = snapshots.inputs_at(held_out.cut_s // DAY_S, data.all_rows)
-    model = held_out.model.eval()
+    items = snapshots.inputs_at(begin_s // DAY_S, data.all_rows)
+    model.eval()
     return Sources(
-        neighbours=neighbour_table(earlier, held_out.cut_s),
+        neighbours=neighbour_table(earlier, begin_s),
         popular_rows=rows,
         popular_scores=trending[rows].astype(np.float32),
         user_vectors=user_vectors(model, data, queries),

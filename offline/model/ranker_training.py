@@ -75,19 +75,37 @@ class _Padded:
 
 
 class _ListScorer(nn.Module):
-    """dot * dot_scale + head(cross), without the bias, which no order depends on."""
+    """dot * dot_scale + head(cross), without the bias, which no order depends on.
 
-    def __init__(self, dot_scale: float) -> None:
+    The head reads cross features at the scale of the lists: some are shares and others counts.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, dot_scale: float, mean: Tensor, scale: Tensor) -> None:
         super().__init__()
         self.head = CrossHead()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
         self.dot_scale = nn.Parameter(torch.tensor(dot_scale))
 
     def forward(self, lists: _Padded) -> Tensor:
-        scores: Tensor = lists.dot * self.dot_scale + self.head(lists.cross)
+        scaled = (lists.cross - self.mean) / self.scale
+        scores: Tensor = lists.dot * self.dot_scale + self.head(scaled)
         return scores.masked_fill(~lists.real, _PADDING)
+
+    def folded_head(self) -> CrossHead:
+        """Returns the head of the same function over the cross features as they are."""
+        head = copy.deepcopy(self.head)
+        with torch.no_grad():
+            head.linear1.weight.div_(self.scale)
+            head.linear1.bias.sub_(head.linear1.weight @ self.mean)
+        return head
 
 
 _PADDING = -1e9
+_DEVIATION_MIN = 1e-3
 
 
 def fit_ranker(
@@ -111,7 +129,7 @@ def fit_ranker(
     with torch.no_grad():
         bias = -float(_served_logits(scorer(padded)).mean())
         blend = _quality(held_back.blend.masked_fill(~held_back.real, _PADDING), held_back.chosen)
-    return FittedRanker(scorer.head, scorer.dot_scale.item(), bias, len(useful), quality, blend)
+    return FittedRanker(scorer.folded_head(), scorer.dot_scale.item(), bias, len(useful), quality, blend)
 
 
 def _choose_epochs(
@@ -141,7 +159,9 @@ def _train(lists: _Padded, dot_scale: float, options: RankerOptions, epochs: int
 class _Trainer:
     def __init__(self, lists: _Padded, dot_scale: float, options: RankerOptions) -> None:
         torch.manual_seed(options.seed)
-        self.scorer = _ListScorer(dot_scale)
+        real = lists.cross[lists.real]
+        # A feature that never varies stays at 0.
+        self.scorer = _ListScorer(dot_scale, real.mean(0), real.std(0).clamp(min=_DEVIATION_MIN))
         self._lists = lists
         self._batch_lists = options.batch_lists
         self._optimizer = torch.optim.AdamW(
