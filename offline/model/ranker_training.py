@@ -34,7 +34,7 @@ class RankerOptions:
     patience: int = 10
     batch_lists: int = 32
     learning_rate: float = 5e-3
-    weight_decay: float = 1e-2
+    weight_decay: float = 1.0
     holdout: float = 0.25
     seed: int = 0
 
