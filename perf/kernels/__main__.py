@@ -22,6 +22,7 @@ from perf.machine import machine_facts
 
 MODULES = ("blend", "cross_features", "history", "masks", "mmr", "neighbours", "scoring", "topk", "towers")
 ROUND_S = 0.05
+TABLE_WIDTH = 130
 RESULTS = Path("perf/results/kernels.json")
 
 
@@ -31,22 +32,27 @@ def find_kernel(name: str) -> Callable[..., object]:
     return next(getattr(module, name) for module in modules if hasattr(module, name))
 
 
-def best_us(function: Callable[..., object], calls: Sequence[tuple[object, ...]], rounds: int) -> float:
-    """Returns the best round's microseconds of processor time a call, the calls taken in turn."""
+def calls_timer(function: Callable[..., object], calls: Sequence[tuple[object, ...]]) -> Callable[[], float]:
+    """Returns what times one round: microseconds of processor time a call, the calls taken in turn."""
     in_turn = cycle(calls)
     timer = timeit.Timer(lambda: function(*next(in_turn)), timer=time.thread_time)
     number, taken_s = timer.autorange()
     number = max(len(calls), int(number * ROUND_S / taken_s))
-    return min(timer.repeat(rounds, number)) / number * 1e6
+    return lambda: timer.timeit(number) / number * 1e6
 
 
 def compare(case: Case, rounds: int) -> dict[str, object]:
-    """Returns the figures of one kernel and its twin: with the same rows again, and with others each time."""
+    """Returns the figures of one kernel and its twin: with the same rows again, and with others each time.
+
+    Rounds alternate between the two, so that a noisy neighbour hits both; the best round of each counts.
+    """
     figures: dict[str, object] = {"kernel": case.kernel, "size": case.size}
     passes = {"": case.calls[:1]} | ({"cold_": case.calls} if len(case.calls) > 1 else {})
     for prefix, calls in passes.items():
-        twin = best_us(getattr(reference, case.kernel), calls, rounds)
-        kernel = best_us(find_kernel(case.kernel), calls, rounds)
+        time_twin = calls_timer(getattr(reference, case.kernel), calls)
+        time_kernel = calls_timer(find_kernel(case.kernel), calls)
+        twins, kernels = zip(*((time_twin(), time_kernel()) for _ in range(rounds)), strict=True)
+        twin, kernel = min(twins), min(kernels)
         figures |= {f"{prefix}twin_us": twin, f"{prefix}kernel_us": kernel, f"{prefix}ratio": twin / kernel}
     return figures
 
@@ -83,7 +89,7 @@ def main() -> None:
         cases = make_cases(rows=options.rows)
         figures = [compare(case, options.rounds) for case in track(cases, "measuring", transient=True)]
     title = f"Kernels beside their NumPy twins, {options.rows:,} rows, best of {options.rounds}, one thread"
-    Console().print(figures_table(figures, title))
+    Console(width=max(Console().width, TABLE_WIDTH)).print(figures_table(figures, title))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(
         json.dumps({"machine": machine_facts(), "rows": options.rows, "kernels": figures}, indent=2) + "\n"

@@ -23,7 +23,7 @@ tower_forward = importlib.import_module("ext.towers").tower_forward
 
 COLUMN_ROWS = 40
 seeds = st.integers(0, 2**32 - 1)
-# Few distinct values make ties; sixteenths add and multiply without rounding, so results can be compared exactly.
+# Few distinct values make ties.
 sixteenths = st.integers(-64, 64).map(lambda n: n / 16)
 any_float = st.one_of(sixteenths, st.sampled_from([np.nan, np.inf, -np.inf, 1e-30, 3e38]))
 
@@ -179,10 +179,10 @@ def test_tower_forward(seed, rows, widths):
     np.testing.assert_allclose(tower_forward(x, *layers), reference.tower_forward(x, *layers), atol=1e-5)
 
 
-@given(seeds, st.integers(0, 45), st.integers(0, 50), st.sampled_from([0.0, 0.25, 0.5]), st.integers(0, 4))
+@given(seeds, st.integers(0, 45), st.integers(0, 50), st.sampled_from([0.0, 0.25, 0.3]), st.integers(0, 4))
 def test_mmr_select(seed, n, count, weight, cap):
     rng = np.random.default_rng(seed)
-    scores = (rng.integers(0, 17, n) / 16).astype(np.float32)
+    scores = (rng.integers(0, 17, n) / 16 if seed % 2 else rng.random(n)).astype(np.float32)
     scores[rng.random(n) < 0.05] = np.nan
     category, brand = (read_only(rng.integers(-1, 4, n).astype(np.int32)) for _ in range(2))
     args = (read_only(scores), category, brand, count, weight, cap)
