@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ext import exact_search, top_k
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -14,8 +15,8 @@ Floats = NDArray[np.float32]
 KIN_MAX = 3
 """Catalogue items that a new item borrows from."""
 
-NEAREST_MAX = 200
-"""Items near the new item's vector among which its kin are looked for."""
+COMPARED_ROWS_MAX = 200_000
+"""Rows whose text a new item's is compared with: all of a catalogue up to this size, else those of its category."""
 
 _SHARE_MIN = 1e-12
 
@@ -24,7 +25,7 @@ LIKENESS_EXPONENT = 4
 
 
 class _Borrowers(NamedTuple):
-    """Sorted by lender: lenders int32[n], borrowers int32[n] (new rows), shares float32[n], 1 a borrower."""
+    """Sorted by lender: lenders int32[n], borrowers int32[n] (new rows), shares float32[n]."""
 
     lenders: Rows
     borrowers: Rows
@@ -44,9 +45,8 @@ class NewItemKin:
         return len(self._table.lenders)
 
     def set(self, rows: Rows, kin: Rows, likeness: Floats) -> None:
-        """Makes n new rows borrow from their kin, int32[n, k], by likeness, float32[n, k] (0 or less lends nothing)."""
-        shares = np.maximum(likeness, 0) ** LIKENESS_EXPONENT
-        shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), _SHARE_MIN)
+        """Makes n new rows borrow from their kin, int32[n, k], by likeness, float32[n, k]."""
+        shares = shares_of(likeness)
         lends = shares > 0
         others = ~np.isin(self._table.borrowers, rows)
         lenders = np.concatenate((self._table.lenders[others], kin[lends]))
@@ -58,7 +58,7 @@ class NewItemKin:
     def borrowed(self, rows: Rows, scores: Floats) -> tuple[Rows, Floats, Rows]:
         """Returns the new rows whose kin are in a list, ascending, their borrowed scores, and the strongest lender.
 
-        rows, scores: a source's list. A new row's score is the mean of its kin's, weighted by likeness, 0 for those
+        rows, scores: a source's list. A new row's score is the sum of its kin's times their shares, 0 for those
         outside the list. lender: int32, index into rows.
         """
         table = self._table
@@ -76,23 +76,26 @@ class NewItemKin:
         return found, total, place[strongest][last].astype(np.int32)
 
 
-def find_kin(
-    rows: Rows,
-    item_vectors: Floats,
-    title_embeddings: Floats,
-    search: Callable[[Floats, int], tuple[Rows, Floats]],
-) -> tuple[Rows, Floats]:
-    """Returns the KIN_MAX catalogue rows most like each of n rows, int32[n, KIN_MAX], and their likeness, best first.
+def shares_of(likeness: Floats) -> Floats:
+    """Returns what each kin lends, float32[n, k]: sharpened, and adding up to the likeness of the best.
 
-    Among the nearest by the model's vector, those whose text is most alike; by the vector alone where a row has no
-    text. Places that stay empty have likeness 0. search: (vector, k) to rows and similarities, over the catalogue.
+    likeness: cosines, float32[n, k], best first; 0 or less lends nothing.
     """
-    kin = np.zeros((len(rows), KIN_MAX), np.int32)
-    likeness = np.zeros((len(rows), KIN_MAX), np.float32)
-    for place, row in enumerate(rows.tolist()):
-        near, alike = search(item_vectors[row], NEAREST_MAX)
-        if title_embeddings[row].any():
-            alike = title_embeddings[near] @ title_embeddings[row]
-        best = np.argsort(-alike, kind="stable")[:KIN_MAX]
-        kin[place, : len(best)], likeness[place, : len(best)] = near[best], alike[best]
+    sharp = np.maximum(likeness, 0) ** LIKENESS_EXPONENT
+    return np.asarray(
+        np.clip(likeness[:, :1], 0, 1) * sharp / np.maximum(sharp.sum(axis=1, keepdims=True), _SHARE_MIN),
+        np.float32,
+    )
+
+
+def find_kin(text: Floats, title_embeddings: Floats, compared: Rows) -> tuple[Rows, Floats]:
+    """Returns the rows among `compared` whose text is most like a text, and how like, best first.
+
+    text: float32[T], unit length or zero, as title_embeddings[N, T]. kin int32[KIN_MAX], likeness float32[KIN_MAX]:
+    cosines; 0 at places that stay empty, and for a text that is empty.
+    """
+    kin, likeness = np.zeros(KIN_MAX, np.int32), np.zeros(KIN_MAX, np.float32)
+    alike = exact_search(text, title_embeddings, compared)
+    best = top_k(alike, KIN_MAX)
+    kin[: len(best)], likeness[: len(best)] = compared[best], alike[best]
     return kin, likeness

@@ -13,11 +13,12 @@ from ext import tower_forward
 from server.features.encoding import ItemFeatures, encode_items
 from server.releases.format import ItemFlag
 from server.releases.mapped_release import MappedRelease
-from server.releases.new_item_kin import find_kin
+from server.releases.new_item_kin import COMPARED_ROWS_MAX, find_kin, shares_of
 
 _EMBED_ROWS = 1_024
 _DAY_S = 86_400
 _LENGTH_MIN = 1e-12
+_BORROWED_COUNTS = ("view_count_7d", "purchase_count_7d", "trending_score")
 _CONTENT_FIELDS = frozenset(("title", "category_id", "brand", "image_embedding"))
 _FLAG_FIELDS = (
     ("in_stock", ItemFlag.IN_STOCK),
@@ -174,6 +175,7 @@ def _embed(release: MappedRelease, rows: NDArray[np.int32]) -> None:
             [release.category_vocabulary.name(int(code)) for code in arrays.category[rows]],
             [release.brand_vocabulary.name(int(code)) for code in arrays.brand[rows]],
         )
+    _borrow(release, rows[rows >= release.item_count])
     inputs = encode_items(
         _features(release, rows),
         release.category_vocabulary.item_buckets,
@@ -185,10 +187,31 @@ def _embed(release: MappedRelease, rows: NDArray[np.int32]) -> None:
         # Where nearness is an angle, the release's own vectors have unit length.
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _LENGTH_MIN)
     arrays.item_vectors[rows] = vectors
-    new = rows[rows >= release.item_count]
-    if len(new):
-        kin = find_kin(new, arrays.item_vectors, arrays.title_embeddings, release.search_ann)
-        release.new_item_kin.set(new, *kin)
+
+
+def _borrow(release: MappedRelease, rows: NDArray[np.int32]) -> None:
+    """Gives new rows what is known of the catalogue items whose text is like theirs: neighbours, learnt embedding and
+    counts."""
+    if not len(rows):
+        return
+    titles = release.arrays.title_embeddings
+    found = [find_kin(titles[row], titles, _compared_rows(release, row)) for row in rows.tolist()]
+    kin, likeness = (np.stack(part) for part in zip(*found, strict=True))
+    release.new_item_kin.set(rows, kin, likeness)
+    shares = shares_of(likeness)
+    embeddings = release.arrays.history_embeddings
+    embeddings[rows] = (shares[:, :, None] * embeddings[kin]).sum(axis=1)
+    for name in _BORROWED_COUNTS:
+        counts: NDArray[np.float32] = getattr(release.arrays, name)
+        counts[rows] = (shares * counts[kin]).sum(axis=1)
+
+
+def _compared_rows(release: MappedRelease, row: int) -> NDArray[np.int32]:
+    """Returns the catalogue rows that a new row may borrow from."""
+    if release.item_count <= COMPARED_ROWS_MAX:
+        return np.arange(release.item_count, dtype=np.int32)
+    start, stop = release.rows_in_category(int(release.arrays.category[row]))
+    return np.arange(start, min(stop, start + COMPARED_ROWS_MAX), dtype=np.int32)
 
 
 def _features(release: MappedRelease, rows: NDArray[np.int32]) -> ItemFeatures:

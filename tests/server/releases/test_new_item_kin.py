@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from server.releases.new_item_kin import KIN_MAX, NewItemKin, find_kin
+from server.releases.new_item_kin import KIN_MAX, NewItemKin, find_kin, shares_of
 
 
 def f32(*values: float) -> np.ndarray:
@@ -34,6 +34,12 @@ def test_a_new_item_scores_as_its_kin_do_by_likeness() -> None:
     assert borrowed(kin, {7: 1.0, 9: 5.0}) == {100: (round(1 - share, 4), 7)}
 
 
+def test_it_borrows_no_more_than_it_is_like_them() -> None:
+    assert shares_of(f32(0.5, 0, -1).reshape(1, 3)).tolist() == [[0.5, 0, 0]]
+    assert shares_of(f32(0.8, 0.8, 0).reshape(1, 3))[0] == pytest.approx([0.4, 0.4, 0])
+    assert shares_of(f32(0, 0, 0).reshape(1, 3)).tolist() == [[0, 0, 0]]
+
+
 def test_several_new_items_may_have_the_same_kin() -> None:
     kin = NewItemKin()
     kin.set(i32(100, 101), i32(3, 5, 3, 6).reshape(2, 2), f32(1, 0, 1, -1).reshape(2, 2))
@@ -55,18 +61,14 @@ def test_nothing_is_borrowed_from_an_empty_list_or_by_no_one() -> None:
     assert len(kin) == 1
 
 
-@pytest.mark.parametrize(("text", "expected"), [((1, 0), [2, 0]), ((0, 0), [0, 2])])
-def test_kin_are_those_of_like_text_or_else_of_like_vector(
-    text: tuple[int, int], expected: list[int]
-) -> None:
-    vectors = np.array([[1, 0], [0, 1], [0.8, 0.1], [1, 0]], np.float32)
-    titles = np.array([[0.5, 0.5], [0, 1], [1, 0], text], np.float32)
+def test_kin_are_the_items_of_like_text() -> None:
+    titles = np.array([[0.6, 0.8], [0, 1], [1, 0], [1, 0], [0, 0]], np.float32)
+    kin, likeness = find_kin(titles[3], titles, i32(0, 1, 2))
+    assert kin.tolist() == [2, 0, 1]
+    assert likeness == pytest.approx([1, 0.6, 0])
 
-    def search(vector: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        near = i32(0, 2)
-        return near, vectors[near] @ vector
 
-    kin, likeness = find_kin(i32(3), vectors, titles, search)
-    assert kin[0, :2].tolist() == expected
-    assert likeness.shape == (1, KIN_MAX)
-    assert likeness[0, 2] == 0
+def test_an_empty_text_or_catalogue_has_no_kin() -> None:
+    titles = np.array([[1, 0], [0, 0]], np.float32)
+    assert find_kin(titles[1], titles, i32(0))[1].tolist() == [0] * KIN_MAX
+    assert find_kin(titles[0], titles, i32())[1].tolist() == [0] * KIN_MAX

@@ -109,6 +109,25 @@ def test_a_new_items_vector_lies_with_its_category(release: MappedRelease, chang
     assert np.isclose(lengths[0], lengths[1], atol=1e-5), "as long as the release's own: nearness is an angle"
 
 
+def test_a_new_item_borrows_counts_and_learnt_embedding_of_items_with_its_text(
+    release: MappedRelease, change: Changes
+) -> None:
+    row = row_of(release, "item-0005")
+    title = release.title(row)
+    category, brand = (
+        vocabulary[code]
+        for vocabulary, code in (
+            (release.categories, release.arrays.category[row]),
+            (release.brands, release.arrays.brand[row]),
+        )
+    )
+    change(("new-1", {"title": title, "category_id": category, "brand": brand}))
+    new = row_of(release, "new-1")
+    assert release.arrays.history_embeddings[new].any()
+    assert release.arrays.purchase_count_7d[new] > 0
+    assert len(release.new_item_kin) > 0
+
+
 def test_a_changed_text_changes_the_vectors_as_the_item_tower_says(
     release: MappedRelease, change: Changes
 ) -> None:
