@@ -1,4 +1,5 @@
-# The C helpers of _lanes.h. PREFETCH_AHEAD: how many candidates ahead a vector is asked for. 4, 8 and 16 measured alike.
+# The C helpers of _lanes.h.
+# PREFETCH_AHEAD: how many candidates ahead a vector is asked for; 4, 8 and 16 measured alike.
 
 cdef extern from "ext/_lanes.h" nogil:
     enum:

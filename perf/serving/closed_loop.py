@@ -14,7 +14,7 @@ from perf.serving.wire import Connection, Finished
 CONNECTIONS = 2
 CALLS_IN_FLIGHT = 8
 """As many as the server has threads: its core is never idle, and no call waits until stages are left out."""
-KEEP_EVERY = 50
+KEEP_EVERY = 10
 WARM_UP_SHARE = 0.25
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from perf.serving.requests import METHOD, LookedAt, look_into
 from perf.serving.wire import Connection
 
-KEEP_EVERY = 50
+KEEP_EVERY = 10
 SPIN_S = 200e-6
 PATIENCE_S = 5.0
 
