@@ -21,7 +21,7 @@ from server.releases.format import (
 from server.releases.item_directory import ItemDirectory
 from server.releases.manifest import Manifest
 from server.releases.new_item_kin import NewItemKin
-from server.releases.release_arrays import load_weights, map_arrays, prefault
+from server.releases.release_arrays import load_weights, map_arrays, map_published_titles, prefault
 from server.releases.verify import read_json, read_model_config, verify_release
 from server.releases.vocabulary import Vocabulary
 
@@ -51,6 +51,7 @@ class MappedRelease:
         self.weights = load_weights(release_dir)
         self.directory = ItemDirectory(self.arrays, self.item_count, self.capacity)
         self.new_item_kin = NewItemKin()
+        self.published_titles = map_published_titles(release_dir)
         names = _names(read_json(release_dir, VOCABULARIES_PATH))
         self.category_vocabulary = Vocabulary(names["categories"])
         self.brand_vocabulary = Vocabulary(names["brands"])

@@ -194,8 +194,10 @@ def _borrow(release: MappedRelease, rows: NDArray[np.int32]) -> None:
     counts."""
     if not len(rows):
         return
-    titles = release.arrays.title_embeddings
-    found = [find_kin(titles[row], titles, _compared_rows(release, row)) for row in rows.tolist()]
+    texts = release.arrays.title_embeddings
+    # As published: what is borrowed must not depend on the order in which items change.
+    published = release.published_titles
+    found = [find_kin(texts[row], published, _compared_rows(release, row)) for row in rows.tolist()]
     kin, likeness = (np.stack(part) for part in zip(*found, strict=True))
     release.new_item_kin.set(rows, kin, likeness)
     shares = shares_of(likeness)

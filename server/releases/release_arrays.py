@@ -57,6 +57,12 @@ def map_arrays(release_dir: Path) -> ReleaseArrays:
     return ReleaseArrays(**mapped)  # type: ignore[arg-type]
 
 
+def map_published_titles(release_dir: Path) -> NDArray[np.float32]:
+    """Returns title_embeddings as published, float32[N, T], whatever the overlay does to its own mapping."""
+    file = next(file for file in ARRAY_FILES if file.name == "title_embeddings")
+    return np.asarray(_map(release_dir / file.path, mutable=False), np.float32)
+
+
 def load_weights(release_dir: Path) -> dict[str, NDArray[np.float32]]:
     """Returns the model's weights by name, in memory and read-only: they are small and always hot."""
     weights: dict[str, NDArray[np.float32]] = {}
