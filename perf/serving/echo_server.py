@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grpc
 
-from server.rpc.server_builder import ServerOptions, _channel_options
+from server.rpc.server_builder import ServerOptions, channel_options
 
 METHOD_SERVICE = "shortlist.v1.RecommendationService"
 
@@ -21,7 +21,7 @@ def main() -> None:
     """Serves until SIGTERM."""
     reply = Path(sys.argv[1]).read_bytes()
     options = ServerOptions()
-    server = grpc.server(ThreadPoolExecutor(options.threads), options=_channel_options(options))
+    server = grpc.server(ThreadPoolExecutor(options.threads), options=channel_options(options))
     handler = grpc.unary_unary_rpc_method_handler(lambda request, context: reply)
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(METHOD_SERVICE, {"Recommend": handler}),)

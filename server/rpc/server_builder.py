@@ -129,7 +129,7 @@ class _Builder:
         self.server = grpc.server(
             self._pool,
             interceptors=_interceptors(options, self._pool, self._gate),
-            options=_channel_options(options),
+            options=channel_options(options),
             maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.concurrent_requests_max,
         )
 
@@ -165,7 +165,8 @@ def _interceptors(
     ]
 
 
-def _channel_options(options: ServerOptions) -> tuple[tuple[str, int], ...]:
+def channel_options(options: ServerOptions) -> tuple[tuple[str, int], ...]:
+    """Returns gRPC core's options, for a server of one's own that is to be compared with this one."""
     return (
         *_FIXED_OPTIONS,
         ("grpc.so_reuseport", int(options.reuse_port)),
