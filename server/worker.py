@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 
 from server.control_block import ControlBlock, WorkerState
@@ -20,6 +21,9 @@ from server.worker_place import WorkerPlace
 log = logging.getLogger(__name__)
 
 _BEATS_A_TIMEOUT = 5
+# A thread that comes back from LMDB or a kernel waits this long for the interpreter's lock when others are busy, and
+# does so several times a request; Python's own 5 ms would add up to the deadline.
+_SWITCH_INTERVAL_S = 0.0005
 _MASKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
@@ -29,6 +33,7 @@ def run_worker(settings: Settings, place: WorkerPlace) -> int:
     A terminal's SIGINT and SIGHUP reach the whole process group; the parent answers to them, not its workers.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _MASKED)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     control = ControlBlock(place.control_path)
     ended = threading.Event()
     beating = threading.Thread(

@@ -66,7 +66,7 @@ class EmbeddedEventStore:
 
         def change(writer: LmdbWriter) -> AppendResult:
             self._check_room(writer, len(events))
-            fresh = [event for event in events if _remember(writer, event.event_id, received_s)]
+            fresh = _remember(writer, events, received_s)
             stored = self._store(writer, fresh)
             return AppendResult(stored, len(events) - stored)
 
@@ -123,8 +123,12 @@ class EmbeddedEventStore:
         by_owner: dict[str, list[UserEvent]] = {}
         erased: dict[str, int] = {}
         entries: list[bytes] = []
+        owners: dict[str, str] = {}
         for event in events:
-            owner = owner_of(writer, storage_key(event.user_id, event.session_id))
+            key = storage_key(event.user_id, event.session_id)
+            if key not in owners:
+                owners[key] = owner_of(writer, key)
+            owner = owners[key]
             if owner not in erased:
                 erased[owner] = erased_time_us(writer, owner)
             if event.event_time_us > erased[owner]:
@@ -137,14 +141,17 @@ class EmbeddedEventStore:
         return len(entries)
 
 
-def _remember(writer: LmdbWriter, event_id: str, received_s: int) -> bool:
-    """Notes an event id; returns whether it is new."""
-    key = digest(event_id)
-    if writer.get(EVENT_IDS, key) is not None:
-        return False
-    writer.put(EVENT_IDS, key, b"")
-    writer.put(EVENT_ID_TIMES, number_key(received_s) + key, b"")
-    return True
+def _remember(writer: LmdbWriter, events: Sequence[UserEvent], received_s: int) -> list[UserEvent]:
+    """Notes the events' ids; returns the events whose id is new."""
+    fresh: list[UserEvent] = []
+    times: list[tuple[bytes, bytes]] = []
+    for event in events:
+        key = digest(event.event_id)
+        if writer.put_new(EVENT_IDS, key, b""):
+            fresh.append(event)
+            times.append((number_key(received_s) + key, b""))
+    writer.put_all(EVENT_ID_TIMES, times)
+    return fresh
 
 
 class EmbeddedOverlayLog:
@@ -158,8 +165,10 @@ class EmbeddedOverlayLog:
 
         def change(writer: LmdbWriter) -> int:
             first = next_number(writer, OVERLAY, len(changes))
-            for number, entry in enumerate(changes, first):
-                writer.append(OVERLAY, number_key(number), pack_change(*entry))
+            entries = [
+                (number_key(number), pack_change(*entry)) for number, entry in enumerate(changes, first)
+            ]
+            writer.put_all(OVERLAY, entries, append=True)
             return first + len(changes) - 1
 
         return self._environment.write(change) if changes else self.last_sequence()

@@ -83,5 +83,5 @@ def enqueue(writer: LmdbWriter, entries: list[bytes]) -> None:
     """Appends entries for the event log."""
     if entries:
         first = next_number(writer, QUEUE, len(entries))
-        for number, entry in enumerate(entries, first):
-            writer.append(QUEUE, number_key(number), entry)
+        numbered = [(number_key(number), entry) for number, entry in enumerate(entries, first)]
+        writer.put_all(QUEUE, numbered, append=True)

@@ -237,9 +237,16 @@ class LmdbWriter(LmdbReader):
         """Sets a value."""
         self._transaction.put(key, value, db=self._databases[database])
 
-    def append(self, database: str, key: bytes, value: bytes) -> None:
-        """Sets the value of a key larger than all others, which costs no search."""
-        self._transaction.put(key, value, db=self._databases[database], append=True)
+    def put_new(self, database: str, key: bytes, value: bytes) -> bool:
+        """Sets a value unless the key has one; returns whether it had none."""
+        return bool(self._transaction.put(key, value, db=self._databases[database], overwrite=False))
+
+    def put_all(self, database: str, entries: Sequence[tuple[bytes, bytes]], *, append: bool = False) -> None:
+        """Sets many values in one call: each call may have to wait for the interpreter's lock.
+
+        append: every key is larger than all before it, which saves the search.
+        """
+        self._transaction.cursor(db=self._databases[database]).putmulti(entries, append=append)
 
     def delete(self, database: str, key: bytes) -> bool:
         """Removes a key; returns whether it was there."""

@@ -44,7 +44,7 @@ class LightLoad:
         self.failures: list[str] = []
         self.calls = 0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> LightLoad:
         self._thread.start()

@@ -153,7 +153,7 @@ def traffic(shop: Shop):  # type: ignore[no-untyped-def]
 
 
 def test_two_thousand_random_requests_get_right_answers(traffic: Traffic) -> None:
-    writer = threading.Thread(target=traffic.write)
+    writer = threading.Thread(target=traffic.write, daemon=True)
     writer.start()
     try:
         with (

@@ -39,7 +39,7 @@ def load(clients: list[ShortlistClient]) -> Iterator[list[str]]:
                 except grpc.RpcError as error:
                     wrong.append(str(error))
 
-    threads = [threading.Thread(target=call, args=(clients[start::2],)) for start in range(2)]
+    threads = [threading.Thread(target=call, args=(clients[start::2],), daemon=True) for start in range(2)]
     for thread in threads:
         thread.start()
     try:

@@ -110,7 +110,7 @@ def test_many_threads_search_alike(release: MappedRelease) -> None:
                 if release.search_ann(query, 20)[0].tolist() != expected[i]:
                     different.append(i)
 
-    threads = [threading.Thread(target=search) for _ in range(8)]
+    threads = [threading.Thread(target=search, daemon=True) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -148,16 +148,18 @@ def test_readers_never_see_a_mix_while_releases_and_items_change(
             last = log.last_sequence()
             failures.extend(what_is_wrong(holder.current(), last))
 
-    readers = [threading.Thread(target=read) for _ in range(3)]
+    readers = [threading.Thread(target=read, daemon=True) for _ in range(3)]
     for reader in readers:
         reader.start()
-    for turn in range(8):
-        log.append([(f"new-{turn}", False, {"title": f"NEW-{turn}"})])
-        activate(tmp_path, f"r{(turn + 1) % 2}")
-        assert holder.refresh()
-    stop.set()
-    for reader in readers:
-        reader.join()
+    try:
+        for turn in range(8):
+            log.append([(f"new-{turn}", False, {"title": f"NEW-{turn}"})])
+            activate(tmp_path, f"r{(turn + 1) % 2}")
+            assert holder.refresh()
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
     assert failures == []
 
 

@@ -120,7 +120,7 @@ def test_a_running_call_is_answered_while_the_server_drains() -> None:
         running = client.recommendations.Recommend.future(REQUEST, timeout=10)
         assert entered.wait(10)
         drained: list[bool] = []
-        drain = threading.Thread(target=lambda: drained.append(server.drain(10)))
+        drain = threading.Thread(target=lambda: drained.append(server.drain(10)), daemon=True)
         drain.start()
         release.set()
         assert running.result().recommendation_id == "r1"

@@ -79,7 +79,7 @@ def test_a_backup_under_a_writer_holds_whole_batches_and_loses_none(
             if number % 5 == 4:
                 store.drain(log)
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
         for turn in range(3):

@@ -55,6 +55,10 @@ def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
     second.close()
 
 
+# Threads that never rest would take the interpreter's lock from each of the writer's calls into LMDB.
+PAUSE_S = 0.001
+
+
 def fill(store: EmbeddedStore, until: Callable[[int], bool]) -> int:
     count = 0
     while not until(count):
@@ -81,18 +85,20 @@ def test_the_map_grows_while_other_threads_read(tmp_path: Path, monkeypatch: pyt
 
     def read() -> None:
         try:
-            while not stop.is_set():
+            while not stop.wait(PAUSE_S):
                 assert history_items(store, "u:ann") == keys("a")
         except Exception as error:
             failures.append(error)
 
-    readers = [threading.Thread(target=read) for _ in range(2)]
+    readers = [threading.Thread(target=read, daemon=True) for _ in range(2)]
     for reader in readers:
         reader.start()
-    fill(store, lambda count: count == 2)
-    stop.set()
-    for reader in readers:
-        reader.join()
+    try:
+        fill(store, lambda count: count == 2)
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
     assert failures == []
     store.close()
 
