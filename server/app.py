@@ -9,6 +9,8 @@ import logging
 import time
 from dataclasses import dataclass
 
+from server.admission.admission import AdmissionValues
+from server.admission.gradient_limit import GradientValues
 from server.control_block import ControlBlock
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
 from server.errors import ReleaseRefused
@@ -162,13 +164,30 @@ def _server_options(settings: Settings, port: int) -> ServerOptions:
         port=port,
         reuse_port=True,
         threads=knobs.threads_per_worker,
-        concurrent_requests_max=knobs.concurrent_requests_max,
+        admission=_admission_values(settings),
+        retry_after_ms=(settings.admission.retry_after_ms, settings.admission.prefetch_retry_after_ms),
         read_message_bytes_max=knobs.read_message_bytes_max,
         message_bytes_max=knobs.message_bytes_max,
         connection_age_max_s=knobs.connection_age_max_s,
         future_event_tolerance_s=knobs.future_event_tolerance_s,
         deadline_ms=settings.budget.deadline_ms,
         reflection=knobs.reflection,
+    )
+
+
+def _admission_values(settings: Settings) -> AdmissionValues:
+    knobs, most = settings.admission, settings.server.concurrent_requests_max
+    return AdmissionValues(
+        gradient=GradientValues(
+            limit_min=min(knobs.limit_min, most),
+            limit_initial=min(max(knobs.limit_initial, knobs.limit_min), most),
+            limit_max=most,
+            latency_low_ms=knobs.latency_low_ms,
+            latency_high_ms=settings.budget.deadline_ms - settings.budget.reserve_ms,
+        ),
+        adaptive=knobs.adaptive,
+        prefetch_share=knobs.prefetch_share,
+        window_ms=knobs.window_ms,
     )
 
 
@@ -179,6 +198,7 @@ def _admin_options(settings: Settings, port: int) -> ServerOptions:
         port=port,
         reuse_port=True,
         threads=_ADMIN_THREADS,
+        admission=AdmissionValues(adaptive=False),
         deadline_ms=_ADMIN_DEADLINE_MS,
         reflection=settings.server.reflection,
     )

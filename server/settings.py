@@ -43,7 +43,7 @@ class ServerSettings(_Section):
     threads_per_worker: int = Field(8, ge=1, le=256)
     """Threads that handle calls in one worker."""
     concurrent_requests_max: int = Field(64, ge=1, le=10_000)
-    """Calls in one worker, running and waiting; more are refused at once with OVERLOADED."""
+    """Most calls in one worker, running and waiting; more are refused at once with OVERLOADED. See [admission]."""
     reflection: bool = True
     """Whether the server describes its API to tools such as grpcurl."""
     drain_notice_s: float = Field(0.5, ge=0, le=60)
@@ -98,6 +98,27 @@ class BudgetSettings(_Section):
                 f"the parts add up to {sum(parts):g} ms, above deadline_ms = {self.deadline_ms:g}"
             )
         return self
+
+
+class AdmissionSettings(_Section):
+    """Which calls a worker takes when more come than it can answer. It never takes more than server.concurrent_requests_max."""
+
+    adaptive: bool = True
+    """Whether the limit on calls, running and waiting, follows their latency."""
+    limit_min: int = Field(8, ge=1, le=10_000)
+    """The limit is never lower than this."""
+    limit_initial: int = Field(32, ge=1, le=10_000)
+    """The limit that a worker starts with, and comes back to when nothing presses on it."""
+    latency_low_ms: float = Field(20, gt=0, le=10_000)
+    """While calls take less than this on average, waiting included, the limit is not lowered."""
+    window_ms: float = Field(100, ge=10, le=60_000)
+    """How often the limit is set anew."""
+    prefetch_share: float = Field(0.5, ge=0, le=1)
+    """Calls with `shortlist-priority: prefetch` are taken while fewer calls than this share of the limit are there."""
+    retry_after_ms: int = Field(100, ge=1, le=600_000)
+    """How long a refused call is told to wait."""
+    prefetch_retry_after_ms: int = Field(1_000, ge=1, le=600_000)
+    """How long a refused prefetch call is told to wait."""
 
 
 class RetrievalSettings(_Section):
@@ -208,6 +229,7 @@ class Settings(BaseSettings):
     """Where everything lives: events, catalogue, releases, store, logs."""
     server: ServerSettings = ServerSettings()
     budget: BudgetSettings = BudgetSettings()
+    admission: AdmissionSettings = AdmissionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     scenarios: dict[str, ScenarioSettings] = {}
     """Scenarios by name, beside those of the page types; `[scenarios.HOME]` changes the default of HOME."""

@@ -8,6 +8,7 @@ import grpc
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
+from server.admission.admission import Admission
 from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.interceptors import ServingGate
 
@@ -18,7 +19,8 @@ class RpcServer:
     """Owns the gRPC server, its threads, its gate and its health service.
 
     ``start()`` listens, ``open()`` takes calls, ``drain()`` ends it. The health service answers NOT_SERVING before
-    ``open()`` and from the start of ``drain()``, for "" and for each service by its full name.
+    ``open()`` and from the start of ``drain()``, for "" and for each service by its full name. ``admission`` counts
+    what was taken and refused.
     """
 
     def __init__(
@@ -27,10 +29,12 @@ class RpcServer:
         port: int,
         pool: CountingThreadPool,
         gate: ServingGate,
+        admission: Admission,
         health_servicer: health.HealthServicer,
         service_names: Sequence[str],
     ) -> None:
         self.port = port
+        self.admission = admission
         self._server = server
         self._pool = pool
         self._gate = gate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -14,9 +14,10 @@ from shortlist.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_
 from shortlist.v1.recommendation_service_pb2_grpc import add_RecommendationServiceServicer_to_server
 from shortlist.v1.release_service_pb2_grpc import add_ReleaseServiceServicer_to_server
 
+from server.admission.admission import Admission, AdmissionValues
+from server.rpc.admission_interceptor import AdmissionInterceptor
 from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.interceptors import (
-    AdmissionInterceptor,
     DeadlineInterceptor,
     ErrorInterceptor,
     GateInterceptor,
@@ -68,7 +69,8 @@ class ServerOptions:
     """Where a server listens and what it takes. port 0 lets the system choose one.
 
     reuse_port: several processes may listen on the port, as workers do.
-    concurrent_requests_max: calls that run or wait for one of the threads; above it calls are refused.
+    admission: how many calls may run or wait for one of the threads; more are refused. retry_after_ms: what calls
+    that are refused are told, by priority.
     deadline_ms: the time a call gets when its caller gives no deadline.
     """
 
@@ -76,8 +78,8 @@ class ServerOptions:
     port: int = 0
     reuse_port: bool = False
     threads: int = 8
-    concurrent_requests_max: int = 64
-    retry_after_ms: int = 100
+    admission: AdmissionValues = field(default_factory=AdmissionValues)
+    retry_after_ms: tuple[int, int] = (100, 1_000)
     read_message_bytes_max: int = 262_144
     message_bytes_max: int = 4_194_304
     connection_age_max_s: int = 300
@@ -126,11 +128,12 @@ class _Builder:
         self._options = options
         self._pool = CountingThreadPool(options.threads, name)
         self._gate = ServingGate()
+        self._admission = Admission(options.admission)
         self.server = grpc.server(
             self._pool,
-            interceptors=_interceptors(options, self._pool, self._gate),
+            interceptors=_interceptors(options, self._pool, self._gate, self._admission),
             options=channel_options(options),
-            maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.concurrent_requests_max,
+            maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.admission.gradient.limit_max,
         )
 
     def finish(self, service_names: Sequence[str]) -> RpcServer:
@@ -141,7 +144,9 @@ class _Builder:
             names = (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self.server)
         port = self._bind()
-        return RpcServer(self.server, port, self._pool, self._gate, health_servicer, service_names)
+        return RpcServer(
+            self.server, port, self._pool, self._gate, self._admission, health_servicer, service_names
+        )
 
     def _bind(self) -> int:
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
@@ -154,12 +159,12 @@ class _Builder:
 
 
 def _interceptors(
-    options: ServerOptions, pool: CountingThreadPool, gate: ServingGate
+    options: ServerOptions, pool: CountingThreadPool, gate: ServingGate, admission: Admission
 ) -> list[grpc.ServerInterceptor]:
     return [
+        AdmissionInterceptor(admission, pool, options.retry_after_ms),
         ErrorInterceptor(),
-        GateInterceptor(gate, options.retry_after_ms),
-        AdmissionInterceptor(pool, options.concurrent_requests_max, options.retry_after_ms),
+        GateInterceptor(gate, options.retry_after_ms[0]),
         RequestInterceptor(options.read_message_bytes_max, options.message_bytes_max),
         DeadlineInterceptor(options.deadline_ms),
     ]

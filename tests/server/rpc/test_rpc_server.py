@@ -128,30 +128,6 @@ def test_a_running_call_is_answered_while_the_server_drains() -> None:
         assert drained == [True]
 
 
-def test_calls_that_wait_behind_too_many_are_refused() -> None:
-    entered, release, tick = threading.Event(), threading.Event(), threading.Event()
-
-    def wait() -> None:
-        entered.set()
-        assert release.wait(10)
-
-    use_cases = RecordingUseCases(before=wait)
-    with started(use_cases, replace(OPTIONS, threads=1, concurrent_requests_max=2)) as (server, client):
-        server.open()
-        running = client.recommendations.Recommend.future(REQUEST, timeout=10)
-        assert entered.wait(10)
-        waiting = [client.recommendations.Recommend.future(REQUEST, timeout=10) for _ in range(3)]
-        for _ in range(10_000):
-            if server.pending_calls == 4 or tick.wait(0.001):
-                break
-        release.set()
-        outcomes = [call.exception() for call in (running, *waiting)]
-    # The first to get the thread has two behind it and is one too many; those two fit into the limit.
-    refused = [outcome.code() for outcome in outcomes if isinstance(outcome, grpc.RpcError)]
-    assert refused == [grpc.StatusCode.RESOURCE_EXHAUSTED]
-    assert len(use_cases.calls) == 3
-
-
 def test_a_port_that_is_taken_is_an_error() -> None:
     recording = RecordingUseCases()
     with started() as (server, _):

@@ -1,0 +1,122 @@
+"""Ways for a call to its thread, chosen by the handler that an interceptor returns.
+
+gRPC submits a call to its behaviour's ``experimental_thread_pool`` where it has one (grpc/_server.py, grpcio 1.85). A
+lane stands there in front of the server's threads. Should grpcio lose the attribute, refused calls are refused by
+the server's threads, later, and the tests of this package say so.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+import grpc
+
+from server.admission.admission import Admission
+from server.admission.priority import Priority
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Waited(threading.local):
+    seconds: float = 0.0
+
+
+_WAITED = _Waited()
+
+
+def waited_s() -> float:
+    """Returns how long the call that runs on this thread waited for it; 0 outside a lane."""
+    return _WAITED.seconds
+
+
+class CountedLane(ThreadPoolExecutor):
+    """Passes calls on to the server's threads, and tells the admission of their arrival and end.
+
+    It has no threads of its own. measured: whether the calls' time says how the server is doing.
+    """
+
+    def __init__(
+        self, behind: ThreadPoolExecutor, admission: Admission, priority: Priority, *, measured: bool
+    ) -> None:
+        super().__init__(max_workers=1)
+        self._behind = behind
+        self._admission = admission
+        self._priority = priority
+        self._measured = measured
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Runs fn on one of the server's threads."""
+        arrived_s = time.monotonic()
+        self._admission.enter(self._priority)
+        try:
+            # mypy cannot follow P through two callables.
+            future = self._behind.submit(_run, arrived_s, fn, *args, **kwargs)  # type: ignore[arg-type]
+        except RuntimeError:  # the threads have been shut down
+            self._admission.leave(None)
+            raise
+        # Called however the call ends, be it cancelled before it had a thread.
+        future.add_done_callback(partial(self._end, arrived_s))
+        return future
+
+    def _end(self, arrived_s: float, future: Future[Any]) -> None:
+        measured = self._measured and not future.cancelled()
+        self._admission.leave(time.monotonic() - arrived_s if measured else None)
+
+
+def _run(arrived_s: float, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    _WAITED.seconds = time.monotonic() - arrived_s
+    return fn(*args, **kwargs)
+
+
+class InlineLane(ThreadPoolExecutor):
+    """Runs calls at once on the thread that receives them: for refusals, which wait for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Runs fn and returns its outcome."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class RefusingBehaviour:
+    """Ends a call with a status, on the thread that received it and without reading its message."""
+
+    def __init__(self, status: grpc.Status) -> None:
+        self.experimental_thread_pool = InlineLane()
+        self._status = status
+
+    def __call__(self, request: object, context: grpc.ServicerContext) -> None:
+        context.abort_with_status(self._status)
+
+
+def refusing_handler(status: grpc.Status) -> grpc.RpcMethodHandler[Any, Any]:
+    """Returns a handler that ends any call with the status.
+
+    It takes a stream, whatever the method: gRPC reads a single message before it calls, but a stream only on demand.
+    """
+    return grpc.stream_unary_rpc_method_handler(RefusingBehaviour(status))
+
+
+class LaneBehaviour:
+    """A behaviour that is called on the threads behind a lane."""
+
+    def __init__(
+        self, behaviour: Callable[[Any, grpc.ServicerContext], Any], lane: ThreadPoolExecutor
+    ) -> None:
+        self.experimental_thread_pool = lane
+        self._behaviour = behaviour
+
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Any:
+        return self._behaviour(request, context)
