@@ -9,8 +9,9 @@ import logging
 import time
 from dataclasses import dataclass
 
-from server.admission.admission import AdmissionValues
+from server.admission.admission import Admission, AdmissionValues
 from server.admission.gradient_limit import GradientValues
+from server.admission.quality_factor import QualityValues
 from server.control_block import ControlBlock
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
 from server.errors import ReleaseRefused
@@ -75,8 +76,9 @@ class App:
         )
         watcher.look()
         effects = _side_effects(settings, place, store)
-        public = _public_use_cases(settings, store, holder, control, effects)
-        servers = [build_server(public, _server_options(settings, place.port))]
+        admission = Admission(_admission_values(settings))
+        public = _public_use_cases(settings, store, holder, control, effects, admission)
+        servers = [build_server(public, _server_options(settings, place.port), admission)]
         if place.seat == 0:
             releases = ReleaseHandler(
                 settings.data_dir / "releases",
@@ -147,8 +149,10 @@ def _public_use_cases(
     holder: ReleaseHolder,
     control: ControlBlock,
     effects: SideEffectRunner[LoggedRecommendation],
+    admission: Admission,
 ) -> PublicUseCases:
-    engine = Engine(engine_values(settings), EngineParts(users=store.users))
+    parts = EngineParts(users=store.users, quality=lambda: admission.quality.factor)
+    engine = Engine(engine_values(settings), parts)
     return PublicUseCases(
         recommend=RecommendHandler(engine, holder, effects.submit),
         events=EventsHandler(store.events, store.recommendations),
@@ -185,6 +189,12 @@ def _admission_values(settings: Settings) -> AdmissionValues:
             latency_low_ms=knobs.latency_low_ms,
             latency_high_ms=settings.budget.deadline_ms - settings.budget.reserve_ms,
         ),
+        quality=QualityValues(
+            enabled=knobs.quality,
+            target_ms=knobs.quality_latency_ms,
+            percentile=knobs.quality_percentile,
+            floor=knobs.quality_floor,
+        ),
         adaptive=knobs.adaptive,
         prefetch_share=knobs.prefetch_share,
         window_ms=knobs.window_ms,
@@ -209,6 +219,7 @@ def engine_values(settings: Settings) -> EngineValues:
     return EngineValues(
         budget=BudgetValues(**settings.budget.model_dump()),
         retrieval=RetrievalValues(**settings.retrieval.model_dump()),
+        quality_degraded_below=settings.admission.quality_degraded_below,
         scenarios={name: _scenario_values(name, values) for name, values in settings.scenarios.items()},
     )
 

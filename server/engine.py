@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from server.errors import FieldViolation, InvalidRequest, ShortlistError
@@ -28,9 +28,10 @@ from server.inference.protocols import CandidateScorer, UserTower
 from server.pipeline.blend_merger import BlendMerger
 from server.pipeline.budget import BudgetValues, Clock
 from server.pipeline.candidate_batch import CandidateBatch
-from server.pipeline.degradation import StageFailed
+from server.pipeline.degradation import DegradedReason, StageFailed
 from server.pipeline.executor import Pipeline, PipelineParts
 from server.pipeline.failure_log import FailureLog
+from server.pipeline.query import StageRecord
 from server.pipeline.stages import QueryHydrator
 from server.query import RecommendQuery, ScenarioValues
 from server.rerankers.context_reranker import ContextReranker
@@ -70,6 +71,9 @@ RECOMMEND_KINDS = (
 )
 RANK_KINDS = (SourceKind.CALLER, SourceKind.COLLABORATIVE, SourceKind.EMBEDDING, SourceKind.POPULARITY)
 
+QUALITY_RECORD = "QualityFactor"
+"""Name of the record that says how far the number of candidates was cut; there is none where it was not."""
+
 SERVED_BY_SCORER = {TwoTowerScorer.name: ServedBy.LOCAL_MODEL}
 
 
@@ -103,11 +107,15 @@ class RetrievalValues:
 
 @dataclass(frozen=True, slots=True)
 class EngineValues:
-    """Every knob of the engine. scenarios: by name; each page type has a default one of its name."""
+    """Every knob of the engine. scenarios: by name; each page type has a default one of its name.
+
+    quality_degraded_below: an answer made of a smaller share of the candidates is degraded.
+    """
 
     budget: BudgetValues
     retrieval: RetrievalValues
     scenarios: Mapping[str, ScenarioValues] = field(default_factory=dict)
+    quality_degraded_below: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ class EngineParts:
     """What the engine is built on.
 
     users_in_process: whether users are read within this process; a fallback reads a record only then.
-    clock: monotonic seconds, that of the commands' deadlines.
+    clock: monotonic seconds, that of the commands' deadlines. quality: the share of the candidates to look at now.
     """
 
     users: UserStore
@@ -123,6 +131,7 @@ class EngineParts:
     tower: UserTower = field(default_factory=LocalUserTower)
     scorer: CandidateScorer = field(default_factory=LocalScorer)
     clock: Clock = time.monotonic
+    quality: Callable[[], float] = lambda: 1.0
 
 
 class Engine:
@@ -131,6 +140,7 @@ class Engine:
     def __init__(self, values: EngineValues, parts: EngineParts) -> None:
         self.values = values
         self.clock = parts.clock
+        self.quality = parts.quality
         self.failures = FailureLog(parts.clock)
         self._scenarios = _all_scenarios(values.scenarios)
         self._recommend = Pipeline(_recommend_parts(values.retrieval, parts))
@@ -148,6 +158,8 @@ class Engine:
 
     def recommend(self, query: RecommendQuery) -> CandidateBatch:
         """Returns the list to show, best first."""
+        if query.quality < 1:
+            self._note_saving(query)
         return self._run(self._recommend, query)
 
     def rank(self, query: RecommendQuery) -> CandidateBatch:
@@ -160,6 +172,14 @@ class Engine:
         Raises StageFailed where recommend() would fall back: an evaluation must not measure a fallback.
         """
         return self._recommend.retrieve(query)
+
+    def _note_saving(self, query: RecommendQuery) -> None:
+        """Records that fewer candidates are looked at than usual, and marks the answer where they are far fewer."""
+        now_s, wanted = self.clock(), self.values.retrieval.candidates_max
+        left = round(wanted * query.quality)
+        query.records.append(StageRecord(QUALITY_RECORD, "admission", now_s, now_s, wanted, left))
+        if query.quality < self.values.quality_degraded_below:
+            query.degrade(DegradedReason.OVERLOAD)
 
     def _run(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
         try:

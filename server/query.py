@@ -116,7 +116,7 @@ class RecommendQuery(Query):
     now_s: the request's second; what happened up to its end counts. user_key: the record's storage key,
     empty where the caller names no one. own_history: whether the user's own events count, or the context's only.
     unwanted_rows: sorted, what filters will drop for what the user and the caller said. user_vector:
-    float32[VECTOR_DIMS]; None for a user of whom nothing is known.
+    float32[VECTOR_DIMS]; None for a user of whom nothing is known. quality: share of the candidates to look at.
     """
 
     release: MappedRelease
@@ -133,6 +133,7 @@ class RecommendQuery(Query):
     local: LocalContext = LocalContext()
     own_history: bool = True
     explain: bool = False
+    quality: float = 1.0
 
     items: RequestItems | None = None
     record: UserRecord | None = None

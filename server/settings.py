@@ -119,6 +119,16 @@ class AdmissionSettings(_Section):
     """How long a refused call is told to wait."""
     prefetch_retry_after_ms: int = Field(1_000, ge=1, le=600_000)
     """How long a refused prefetch call is told to wait."""
+    quality: bool = True
+    """Whether fewer candidates are looked at while calls are late."""
+    quality_latency_ms: float = Field(50, gt=0, le=10_000)
+    """The latency, waiting included, that quality_percentile of calls should keep."""
+    quality_percentile: float = Field(99, ge=50, le=99.99)
+    """A late call cuts as many candidates as percentile / (100 - percentile) calls in time give back."""
+    quality_floor: float = Field(0.3, gt=0, le=1)
+    """At least this share of the candidates is looked at."""
+    quality_degraded_below: float = Field(0.5, ge=0, le=1)
+    """Answers made of a smaller share of the candidates than this say OVERLOAD."""
 
 
 class RetrievalSettings(_Section):

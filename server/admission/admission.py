@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from server.admission.gradient_limit import GradientLimit, GradientValues
 from server.admission.priority import Priority
+from server.admission.quality_factor import QualityFactor, QualityValues
 
 _WINDOW_CALLS_MIN = 10
 _WINDOW_LONGEST = 10  # a window with too few calls ends after so many times its length
@@ -24,6 +25,7 @@ class AdmissionValues:
     """
 
     gradient: GradientValues = field(default_factory=GradientValues)
+    quality: QualityValues = field(default_factory=QualityValues)
     adaptive: bool = True
     prefetch_share: float = 0.5
     window_ms: float = 100.0
@@ -41,7 +43,7 @@ class Admission:
     """Counts the calls in flight, waiting ones included, and says whether there is room for another.
 
     One thread asks has_room() and enter()s; any thread leave()s. clock: monotonic seconds.
-    ``admitted`` and ``refused`` count calls by priority, for metrics.
+    ``admitted`` and ``refused`` count calls by priority, for metrics. ``quality`` is how much work a call may be.
     """
 
     def __init__(self, values: AdmissionValues, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,6 +52,7 @@ class Admission:
         self._lock = threading.Lock()
         self._gradient = GradientLimit(values.gradient)
         self._window = _Window(clock())
+        self.quality = QualityFactor(values.quality)
         self._limit = self._gradient.limit if values.adaptive else values.gradient.limit_max
         self.in_flight = 0
         self.admitted = [0] * len(Priority)
@@ -79,11 +82,13 @@ class Admission:
         """Takes note of a call's end. seconds: from its arrival; None where they say nothing about the server."""
         with self._lock:
             self.in_flight -= 1
-            if seconds is None or not self._values.adaptive:
+            if seconds is None:
                 return
+            self.quality.observe(seconds * 1e3)
             self._window.calls += 1
             self._window.seconds += seconds
-            self._close_window()
+            if self._values.adaptive:
+                self._close_window()
 
     def _close_window(self) -> None:
         window, now_s = self._window, self._clock()

@@ -98,13 +98,17 @@ class PublicUseCases:
     profiles: ProfileUseCases
 
 
-def build_server(use_cases: PublicUseCases, options: ServerOptions) -> RpcServer:
+def build_server(
+    use_cases: PublicUseCases, options: ServerOptions, admission: Admission | None = None
+) -> RpcServer:
     """Returns the server of the public port, bound but not started.
+
+    admission: where other parts read it too; otherwise the server makes its own from the options.
 
     Raises OSError where the port cannot be bound.
     """
     time_rule = EventTimeRule(options.future_event_tolerance_s)
-    builder = _Builder(options, "rpc")
+    builder = _Builder(options, "rpc", admission)
     add_RecommendationServiceServicer_to_server(
         RecommendationServicer(use_cases.recommend, time_rule), builder.server
     )
@@ -124,11 +128,11 @@ def build_admin_server(releases: ReleaseUseCases, options: ServerOptions) -> Rpc
 class _Builder:
     """A gRPC server with its threads and interceptors, waiting for servicers."""
 
-    def __init__(self, options: ServerOptions, name: str) -> None:
+    def __init__(self, options: ServerOptions, name: str, admission: Admission | None = None) -> None:
         self._options = options
         self._pool = CountingThreadPool(options.threads, name)
         self._gate = ServingGate()
-        self._admission = Admission(options.admission)
+        self._admission = admission or Admission(options.admission)
         self.server = grpc.server(
             self._pool,
             interceptors=_interceptors(options, self._pool, self._gate, self._admission),
