@@ -8,7 +8,11 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+from server.access.tls_files import TlsContent, TlsPaths, read_tls
+from server.access.tokens import TokenTable, read_tokens
+from server.access.watched_files import WatchedFiles
 from server.admission.admission import Admission, AdmissionValues
 from server.admission.gradient_limit import GradientValues
 from server.admission.quality_factor import QualityValues
@@ -29,7 +33,7 @@ from server.release_watcher import ReleaseWatcher
 from server.releases.release_holder import ReleaseHolder
 from server.rpc.rpc_server import RpcServer
 from server.rpc.server_builder import PublicUseCases, ServerOptions, build_admin_server, build_server
-from server.settings import ScenarioSettings, Settings
+from server.settings import ScenarioSettings, Settings, is_loopback
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
 from server.storage import open_store
@@ -176,7 +180,23 @@ def _server_options(settings: Settings, port: int) -> ServerOptions:
         future_event_tolerance_s=knobs.future_event_tolerance_s,
         deadline_ms=settings.budget.deadline_ms,
         reflection=knobs.reflection,
+        tokens=_tokens(settings),
+        tls=_tls(settings),
     )
+
+
+def _tokens(settings: Settings) -> WatchedFiles[TokenTable] | None:
+    path = Path(settings.security.tokens_file)
+    return WatchedFiles([path], lambda: read_tokens(path)) if settings.security.tokens_file else None
+
+
+def _tls(settings: Settings) -> WatchedFiles[TlsContent] | None:
+    knobs = settings.security
+    if not knobs.tls_certificate_file:
+        return None
+    authority = Path(knobs.tls_client_authority_file) if knobs.tls_client_authority_file else None
+    paths = TlsPaths(Path(knobs.tls_certificate_file), Path(knobs.tls_key_file), authority)
+    return WatchedFiles(paths.all, lambda: read_tls(paths))
 
 
 def _admission_values(settings: Settings) -> AdmissionValues:
@@ -211,6 +231,8 @@ def _admin_options(settings: Settings, port: int) -> ServerOptions:
         admission=AdmissionValues(adaptive=False),
         deadline_ms=_ADMIN_DEADLINE_MS,
         reflection=settings.server.reflection,
+        tokens=_tokens(settings),
+        tls=None if is_loopback(settings.server.admin_host) else _tls(settings),
     )
 
 

@@ -7,6 +7,7 @@ its values through its constructor. ``shortlist settings`` prints this page as a
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,14 @@ CONFIG_VARIABLE = "SHORTLIST_CONFIG"
 PAGE_TYPES = Literal["HOME", "SEARCH", "CATEGORY", "ITEM_DETAIL", "CART", "EMAIL"]
 
 
+def is_loopback(host: str) -> bool:
+    """Returns whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -35,7 +44,7 @@ class ServerSettings(_Section):
     port: int = Field(50051, ge=0, le=65535)
     """Public port, shared by all workers; 0 picks a free one and prints it."""
     admin_host: str = Field("127.0.0.1", min_length=1)
-    """Address of the admin port, which has no authentication: keep it on loopback."""
+    """Address of the admin port; one that is not loopback is refused unless security.tokens_file is set."""
     admin_port: int = Field(50052, ge=0, le=65535)
     """Port of ReleaseService, on worker 0; 0 picks a free one and prints it."""
     workers: int = Field(1, ge=1, le=256)
@@ -60,6 +69,27 @@ class ServerSettings(_Section):
     """A connection older than this is asked to reconnect, which spreads connections over workers."""
     future_event_tolerance_s: int = Field(60, ge=0, le=86_400)
     """How far ahead of the server's clock an event's time may be."""
+
+
+class SecuritySettings(_Section):
+    """TLS and tokens; off unless files are named. The files are read again when they change."""
+
+    tls_certificate_file: str = ""
+    """The server's certificate chain (PEM); with it the public port, and an admin port beyond loopback, speak TLS."""
+    tls_key_file: str = ""
+    """The certificate's private key (PEM), without a password."""
+    tls_client_authority_file: str = ""
+    """Certificate authority (PEM) that must have signed a client's certificate; without it clients need none."""
+    tokens_file: str = ""
+    """Tokens by hash, with roles (TOML, see docs/operations.md); with it every call but health needs one."""
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> SecuritySettings:
+        if bool(self.tls_certificate_file) != bool(self.tls_key_file):
+            raise ValueError("tls_certificate_file and tls_key_file go together")
+        if self.tls_client_authority_file and not self.tls_certificate_file:
+            raise ValueError("tls_client_authority_file needs tls_certificate_file")
+        return self
 
 
 class BudgetSettings(_Section):
@@ -240,12 +270,23 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     budget: BudgetSettings = BudgetSettings()
     admission: AdmissionSettings = AdmissionSettings()
+    security: SecuritySettings = SecuritySettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     scenarios: dict[str, ScenarioSettings] = {}
     """Scenarios by name, beside those of the page types; `[scenarios.HOME]` changes the default of HOME."""
     store: StoreSettings = StoreSettings()
     logs: LogSettings = LogSettings()
     release: ReleaseSettings = ReleaseSettings()
+
+    @model_validator(mode="after")
+    def _admin_is_never_open(self) -> Settings:
+        host = self.server.admin_host
+        if not self.security.tokens_file and not is_loopback(host):
+            raise ValueError(
+                f"server.admin_host = {host} can be reached from elsewhere, where admin calls need authentication: "
+                "set security.tokens_file, or keep the admin port on 127.0.0.1"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

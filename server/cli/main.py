@@ -30,6 +30,7 @@ COMMAND_MODULES = (
     "backup_command",
     "doctor_command",
     "settings_command",
+    "token_command",
 )
 """In the order in which `shortlist --help` lists them."""
 

@@ -14,8 +14,12 @@ from shortlist.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_
 from shortlist.v1.recommendation_service_pb2_grpc import add_RecommendationServiceServicer_to_server
 from shortlist.v1.release_service_pb2_grpc import add_ReleaseServiceServicer_to_server
 
+from server.access.tls_files import TlsContent
+from server.access.tokens import TokenTable
+from server.access.watched_files import WatchedFiles
 from server.admission.admission import Admission, AdmissionValues
 from server.rpc.admission_interceptor import AdmissionInterceptor
+from server.rpc.auth_interceptor import AuthInterceptor
 from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.interceptors import (
     DeadlineInterceptor,
@@ -31,6 +35,7 @@ from server.rpc.servicers.event_time_rule import EventTimeRule
 from server.rpc.servicers.profile_servicer import ProfileServicer
 from server.rpc.servicers.recommendation_servicer import RecommendationServicer
 from server.rpc.servicers.release_servicer import ReleaseServicer
+from server.rpc.tls import server_credentials
 from server.rpc.use_cases import (
     CatalogUseCases,
     EventUseCases,
@@ -70,7 +75,7 @@ class ServerOptions:
 
     reuse_port: several processes may listen on the port, as workers do.
     admission: how many calls may run or wait for one of the threads; more are refused. retry_after_ms: what calls
-    that are refused are told, by priority.
+    that are refused are told, by priority. tokens: None = calls need none. tls: None = plain text.
     deadline_ms: the time a call gets when its caller gives no deadline.
     """
 
@@ -86,6 +91,8 @@ class ServerOptions:
     future_event_tolerance_s: float = 60.0
     deadline_ms: float = 80.0
     reflection: bool = True
+    tokens: WatchedFiles[TokenTable] | None = None
+    tls: WatchedFiles[TlsContent] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,10 @@ class _Builder:
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
         address = f"{host}:{self._options.port}"
         try:
-            port = self.server.add_insecure_port(address)
+            if self._options.tls is None:
+                port = self.server.add_insecure_port(address)
+            else:
+                port = self.server.add_secure_port(address, server_credentials(self._options.tls))
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}") from error
         return port
@@ -165,7 +175,10 @@ class _Builder:
 def _interceptors(
     options: ServerOptions, pool: CountingThreadPool, gate: ServingGate, admission: Admission
 ) -> list[grpc.ServerInterceptor]:
+    # The first two decide on the receiving thread, and end calls there: nothing may stand in front of them.
+    auth = [] if options.tokens is None else [AuthInterceptor(options.tokens.current)]
     return [
+        *auth,
         AdmissionInterceptor(admission, pool, options.retry_after_ms),
         ErrorInterceptor(),
         GateInterceptor(gate, options.retry_after_ms[0]),

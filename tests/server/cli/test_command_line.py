@@ -28,6 +28,7 @@ COMMANDS = [
     "restore",
     "doctor",
     "settings",
+    "token",
     "version",
 ]
 
