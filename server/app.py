@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from server.access.tls_files import TlsContent, TlsPaths, read_tls
@@ -17,6 +17,7 @@ from server.admission.admission import Admission, AdmissionValues
 from server.admission.gradient_limit import GradientValues
 from server.admission.quality_factor import QualityValues
 from server.control_block import ControlBlock
+from server.degraded_share import DegradedShare
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
 from server.errors import ReleaseRefused
 from server.features.event_types import PageType
@@ -31,8 +32,15 @@ from server.query import ScenarioValues
 from server.release_switch import ReleaseSwitch
 from server.release_watcher import ReleaseWatcher
 from server.releases.release_holder import ReleaseHolder
+from server.rpc.connection_limits import ConnectionLimits
 from server.rpc.rpc_server import RpcServer
-from server.rpc.server_builder import PublicUseCases, ServerOptions, build_admin_server, build_server
+from server.rpc.server_builder import (
+    RECOMMENDATION_SERVICE,
+    PublicUseCases,
+    ServerOptions,
+    build_admin_server,
+    build_server,
+)
 from server.settings import ScenarioSettings, Settings, is_loopback
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
@@ -81,8 +89,13 @@ class App:
         watcher.look()
         effects = _side_effects(settings, place, store)
         admission = Admission(_admission_values(settings))
-        public = _public_use_cases(settings, store, holder, control, effects, admission)
-        servers = [build_server(public, _server_options(settings, place.port), admission)]
+        servers: list[RpcServer] = []
+        degraded = DegradedShare(lambda now: servers[0].set_degraded(RECOMMENDATION_SERVICE, now))
+        parts = EngineParts(
+            users=store.users, quality=lambda: admission.quality.factor, on_answer=degraded.observe
+        )
+        public = _public_use_cases(settings, store, holder, control, effects, parts)
+        servers.append(build_server(public, _server_options(settings, place.port), admission))
         if place.seat == 0:
             releases = ReleaseHandler(
                 settings.data_dir / "releases",
@@ -99,6 +112,10 @@ class App:
         for server in self.servers:
             server.start()
             server.open()
+
+    def threads_stuck(self, busy: bool) -> bool:
+        """Returns whether no thread of the public port gets on with its call. busy: the process is computing."""
+        return self.servers[0].threads_stuck(busy)
 
     def drain_and_stop(self) -> None:
         """Says NOT_SERVING, waits for the notice to be seen, lets calls finish, and closes every part."""
@@ -153,9 +170,8 @@ def _public_use_cases(
     holder: ReleaseHolder,
     control: ControlBlock,
     effects: SideEffectRunner[LoggedRecommendation],
-    admission: Admission,
+    parts: EngineParts,
 ) -> PublicUseCases:
-    parts = EngineParts(users=store.users, quality=lambda: admission.quality.factor)
     engine = Engine(engine_values(settings), parts)
     return PublicUseCases(
         recommend=RecommendHandler(engine, holder, effects.submit),
@@ -175,14 +191,19 @@ def _server_options(settings: Settings, port: int) -> ServerOptions:
         admission=_admission_values(settings),
         retry_after_ms=(settings.admission.retry_after_ms, settings.admission.prefetch_retry_after_ms),
         read_message_bytes_max=knobs.read_message_bytes_max,
-        message_bytes_max=knobs.message_bytes_max,
-        connection_age_max_s=knobs.connection_age_max_s,
+        connections=_connection_limits(settings),
+        stuck_threads_timeout_ms=knobs.stuck_threads_timeout_ms,
         future_event_tolerance_s=knobs.future_event_tolerance_s,
         deadline_ms=settings.budget.deadline_ms,
         reflection=knobs.reflection,
         tokens=_tokens(settings),
         tls=_tls(settings),
     )
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    names = [field.name for field in fields(ConnectionLimits)]
+    return ConnectionLimits(**{name: getattr(settings.server, name) for name in names})
 
 
 def _tokens(settings: Settings) -> WatchedFiles[TokenTable] | None:

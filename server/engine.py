@@ -28,10 +28,9 @@ from server.inference.protocols import CandidateScorer, UserTower
 from server.pipeline.blend_merger import BlendMerger
 from server.pipeline.budget import BudgetValues, Clock
 from server.pipeline.candidate_batch import CandidateBatch
-from server.pipeline.degradation import DegradedReason, StageFailed
+from server.pipeline.degradation import StageFailed
 from server.pipeline.executor import Pipeline, PipelineParts
 from server.pipeline.failure_log import FailureLog
-from server.pipeline.query import StageRecord
 from server.pipeline.stages import QueryHydrator
 from server.query import RecommendQuery, ScenarioValues
 from server.rerankers.context_reranker import ContextReranker
@@ -70,9 +69,6 @@ RECOMMEND_KINDS = (
     SourceKind.POPULARITY,
 )
 RANK_KINDS = (SourceKind.CALLER, SourceKind.COLLABORATIVE, SourceKind.EMBEDDING, SourceKind.POPULARITY)
-
-QUALITY_RECORD = "QualityFactor"
-"""Name of the record that says how far the number of candidates was cut; there is none where it was not."""
 
 SERVED_BY_SCORER = {TwoTowerScorer.name: ServedBy.LOCAL_MODEL}
 
@@ -124,6 +120,7 @@ class EngineParts:
 
     users_in_process: whether users are read within this process; a fallback reads a record only then.
     clock: monotonic seconds, that of the commands' deadlines. quality: the share of the candidates to look at now.
+    on_answer: told of each answer whether it is degraded.
     """
 
     users: UserStore
@@ -132,6 +129,7 @@ class EngineParts:
     scorer: CandidateScorer = field(default_factory=LocalScorer)
     clock: Clock = time.monotonic
     quality: Callable[[], float] = lambda: 1.0
+    on_answer: Callable[[bool], None] = lambda degraded: None
 
 
 class Engine:
@@ -141,6 +139,7 @@ class Engine:
         self.values = values
         self.clock = parts.clock
         self.quality = parts.quality
+        self._on_answer = parts.on_answer
         self.failures = FailureLog(parts.clock)
         self._scenarios = _all_scenarios(values.scenarios)
         self._recommend = Pipeline(_recommend_parts(values.retrieval, parts))
@@ -159,7 +158,7 @@ class Engine:
     def recommend(self, query: RecommendQuery) -> CandidateBatch:
         """Returns the list to show, best first."""
         if query.quality < 1:
-            self._note_saving(query)
+            query.note_saving(self.values.retrieval.candidates_max, self.values.quality_degraded_below)
         return self._run(self._recommend, query)
 
     def rank(self, query: RecommendQuery) -> CandidateBatch:
@@ -173,14 +172,6 @@ class Engine:
         """
         return self._recommend.retrieve(query)
 
-    def _note_saving(self, query: RecommendQuery) -> None:
-        """Records that fewer candidates are looked at than usual, and marks the answer where they are far fewer."""
-        now_s, wanted = self.clock(), self.values.retrieval.candidates_max
-        left = round(wanted * query.quality)
-        query.records.append(StageRecord(QUALITY_RECORD, "admission", now_s, now_s, wanted, left))
-        if query.quality < self.values.quality_degraded_below:
-            query.degrade(DegradedReason.OVERLOAD)
-
     def _run(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
         try:
             return pipeline.run(query)
@@ -191,6 +182,7 @@ class Engine:
             except StageFailed as again:
                 raise ShortlistError(f"{again.stage} failed") from again
         finally:
+            self._on_answer(bool(query.degraded))
             if query.degraded:
                 self.failures.report(query)
 

@@ -59,14 +59,32 @@ class ServerSettings(_Section):
     """How long a draining worker says NOT_SERVING and still takes new calls."""
     drain_grace_s: float = Field(5.0, ge=0, le=300)
     """How long calls that run may go on after that."""
-    heartbeat_timeout_ms: int = Field(5_000, ge=200, le=600_000)
-    """A worker that has not beaten for so long is killed and replaced."""
+    heartbeat_timeout_ms: int = Field(1_000, ge=200, le=600_000)
+    """A serving worker that has not beaten for so long is killed and replaced."""
+    stuck_threads_timeout_ms: int = Field(1_000, ge=200, le=600_000)
+    """The same for a worker all of whose threads have been at one read for so long; ten times for writes and batches."""
     read_message_bytes_max: int = Field(262_144, ge=1_024, le=1 << 26)
     """Largest request of a call that reads."""
     message_bytes_max: int = Field(4_194_304, ge=1_024, le=1 << 28)
     """Largest message of any call, either way."""
     connection_age_max_s: int = Field(300, ge=1, le=86_400)
     """A connection older than this is asked to reconnect, which spreads connections over workers."""
+    connection_age_grace_s: int = Field(10, ge=1, le=86_400)
+    """How long calls on such a connection may go on."""
+    connections_max: int = Field(2_000, ge=1, le=1_000_000)
+    """Connections to one worker; more are refused."""
+    streams_per_connection_max: int = Field(256, ge=1, le=65_535)
+    """Calls at once on one connection."""
+    pending_requests_max: int = Field(256, ge=1, le=65_535)
+    """Calls that gRPC core holds while the worker's receiving thread is behind."""
+    handshake_timeout_ms: int = Field(5_000, ge=100, le=120_000)
+    """A connection that has not finished its handshake by then is closed."""
+    keepalive_time_s: int = Field(60, ge=1, le=86_400)
+    """A connection that has been silent for so long is asked for a sign of life."""
+    keepalive_timeout_ms: int = Field(5_000, ge=100, le=600_000)
+    """A connection that gives none within this is closed."""
+    metadata_bytes_max: int = Field(8_192, ge=1_024, le=1 << 20)
+    """Largest metadata of a call; from half of it on, gRPC refuses some calls."""
     future_event_tolerance_s: int = Field(60, ge=0, le=86_400)
     """How far ahead of the server's clock an event's time may be."""
 

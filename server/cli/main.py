@@ -23,6 +23,7 @@ COMMAND_MODULES = (
     # Serve
     "demo_command",
     "serve_command",
+    "restart_command",
     "recommend_command",
     # Look after
     "releases_command",

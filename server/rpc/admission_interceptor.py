@@ -14,8 +14,9 @@ from server.errors import Overloaded
 from server.rpc.interceptors import METHOD_PREFIX, Handler
 from server.rpc.lanes import CountedLane, LaneBehaviour, refusing_handler
 from server.rpc.status import status_of
+from server.rpc.thread_stamps import ThreadStamps
 
-_MEASURED = frozenset(
+_QUICK = frozenset(
     f"{METHOD_PREFIX}RecommendationService/{name}" for name in ("Recommend", "RecommendSimilar", "RankItems")
 )
 """Calls of about the same work, whose time shows how the server is doing. Writes wait for the disk, batches are long."""
@@ -29,10 +30,15 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
     """
 
     def __init__(
-        self, admission: Admission, threads: ThreadPoolExecutor, retry_after_ms: tuple[int, int]
+        self,
+        admission: Admission,
+        threads: ThreadPoolExecutor,
+        stamps: ThreadStamps,
+        retry_after_ms: tuple[int, int],
     ) -> None:
         self._admission = admission
         self._threads = threads
+        self._stamps = stamps
         self._handlers: tuple[dict[str, Handler], ...] = tuple({} for _ in Priority)
         self._refusals = tuple(_refusal(priority, retry_after_ms[priority]) for priority in Priority)
 
@@ -54,7 +60,8 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
 
     def _behind_lane(self, method: str, handler: Handler, priority: Priority) -> Handler:
         assert handler.unary_unary is not None
-        lane = CountedLane(self._threads, self._admission, priority, measured=method in _MEASURED)
+        quick = method in _QUICK
+        lane = CountedLane(self._threads, self._admission, self._stamps, priority, quick=quick)
         return grpc.unary_unary_rpc_method_handler(
             LaneBehaviour(handler.unary_unary, lane),
             request_deserializer=handler.request_deserializer,

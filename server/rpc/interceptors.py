@@ -28,7 +28,7 @@ from server.errors import (
     StoreUnavailable,
 )
 from server.rpc.call_deadline import CallDeadline, set_call_deadline
-from server.rpc.lanes import waited_s
+from server.rpc.lanes import arrived_s
 from server.rpc.status import internal_status, status_of
 
 # Messages differ from method to method and pass through here unseen.
@@ -166,8 +166,8 @@ class DeadlineInterceptor(BehaviourInterceptor):
             remaining_s = context.time_remaining()
             now_s = self._monotonic_s()
             if remaining_s is None or remaining_s > _SECONDS_WITHOUT_END:
-                arrived_s = now_s - waited_s()
-                set_call_deadline(CallDeadline(arrived_s + self._imposed_s, self._imposed_s))
+                begun_s = arrived_s() or now_s
+                set_call_deadline(CallDeadline(begun_s + self._imposed_s, self._imposed_s))
             elif remaining_s <= 0:
                 raise DeadlineExceeded("the deadline passed before the call began")
             else:

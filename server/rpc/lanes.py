@@ -18,37 +18,46 @@ import grpc
 
 from server.admission.admission import Admission
 from server.admission.priority import Priority
+from server.rpc.thread_stamps import ThreadStamps
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Waited(threading.local):
-    seconds: float = 0.0
+class _Arrival(threading.local):
+    time_s: float | None = None
 
 
-_WAITED = _Waited()
+_ARRIVAL = _Arrival()
 
 
-def waited_s() -> float:
-    """Returns how long the call that runs on this thread waited for it; 0 outside a lane."""
-    return _WAITED.seconds
+def arrived_s() -> float | None:
+    """Returns the time.monotonic() value at which the call on this thread arrived; None outside a lane."""
+    return _ARRIVAL.time_s
 
 
 class CountedLane(ThreadPoolExecutor):
     """Passes calls on to the server's threads, and tells the admission of their arrival and end.
 
-    It has no threads of its own. measured: whether the calls' time says how the server is doing.
+    It has no threads of its own. quick: whether the calls are of like work, so that their time says how the server
+    is doing, and no healthy one takes long.
     """
 
     def __init__(
-        self, behind: ThreadPoolExecutor, admission: Admission, priority: Priority, *, measured: bool
+        self,
+        behind: ThreadPoolExecutor,
+        admission: Admission,
+        stamps: ThreadStamps,
+        priority: Priority,
+        *,
+        quick: bool,
     ) -> None:
         super().__init__(max_workers=1)
         self._behind = behind
         self._admission = admission
+        self._stamps = stamps
         self._priority = priority
-        self._measured = measured
+        self._quick = quick
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Runs fn on one of the server's threads."""
@@ -56,7 +65,7 @@ class CountedLane(ThreadPoolExecutor):
         self._admission.enter(self._priority)
         try:
             # mypy cannot follow P through two callables.
-            future = self._behind.submit(_run, arrived_s, fn, *args, **kwargs)  # type: ignore[arg-type]
+            future = self._behind.submit(self._run, arrived_s, fn, *args, **kwargs)  # type: ignore[arg-type]
         except RuntimeError:  # the threads have been shut down
             self._admission.leave(None)
             raise
@@ -64,14 +73,18 @@ class CountedLane(ThreadPoolExecutor):
         future.add_done_callback(partial(self._end, arrived_s))
         return future
 
+    def _run(self, arrived_s: float, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        _ARRIVAL.time_s = arrived_s
+        self._stamps.begin(quick=self._quick)
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            self._stamps.end()
+            _ARRIVAL.time_s = None
+
     def _end(self, arrived_s: float, future: Future[Any]) -> None:
-        measured = self._measured and not future.cancelled()
+        measured = self._quick and not future.cancelled()
         self._admission.leave(time.monotonic() - arrived_s if measured else None)
-
-
-def _run(arrived_s: float, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    _WAITED.seconds = time.monotonic() - arrived_s
-    return fn(*args, **kwargs)
 
 
 class InlineLane(ThreadPoolExecutor):

@@ -11,6 +11,11 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from server.admission.admission import Admission
 from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.interceptors import ServingGate
+from server.rpc.thread_stamps import ThreadStamps
+
+DEGRADED_SUFFIX = "/degraded"
+"""Behind a service's name in health: NOT_SERVING while most of its answers are degraded. For people who watch, not for
+balancers: a degraded answer is better than none."""
 
 _SETTLE_S = 5.0  # gRPC core ends cancelled calls right after the grace; more than this is a hang
 
@@ -30,16 +35,18 @@ class RpcServer:
         pool: CountingThreadPool,
         gate: ServingGate,
         admission: Admission,
+        stamps: ThreadStamps,
         health_servicer: health.HealthServicer,
         service_names: Sequence[str],
     ) -> None:
         self.port = port
         self.admission = admission
+        self._stamps = stamps
         self._server = server
         self._pool = pool
         self._gate = gate
         self._health = health_servicer
-        self._health_names = ("", *service_names)
+        self._health_names = ("", *service_names, *(f"{name}{DEGRADED_SUFFIX}" for name in service_names))
         self._set_health(HealthCheckResponse.NOT_SERVING)
 
     @property
@@ -60,6 +67,15 @@ class RpcServer:
         """Answers calls with NOT_READY again, as before open(); running calls go on."""
         self._gate.is_open = False
         self._set_health(HealthCheckResponse.NOT_SERVING)
+
+    def set_degraded(self, service: str, degraded: bool) -> None:
+        """Says whether most of a service's answers are degraded; the service itself goes on SERVING."""
+        status = HealthCheckResponse.NOT_SERVING if degraded else HealthCheckResponse.SERVING
+        self._health.set(f"{service}{DEGRADED_SUFFIX}", status)
+
+    def threads_stuck(self, busy: bool) -> bool:
+        """Returns whether every thread has been at one call for too long. busy: the process is computing."""
+        return self._stamps.all_stuck(busy)
 
     def announce_drain(self) -> None:
         """Says NOT_SERVING for good and goes on taking calls, so that balancers turn away before drain()."""

@@ -20,6 +20,7 @@ from server.access.watched_files import WatchedFiles
 from server.admission.admission import Admission, AdmissionValues
 from server.rpc.admission_interceptor import AdmissionInterceptor
 from server.rpc.auth_interceptor import AuthInterceptor
+from server.rpc.connection_limits import ConnectionLimits
 from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.interceptors import (
     DeadlineInterceptor,
@@ -35,6 +36,7 @@ from server.rpc.servicers.event_time_rule import EventTimeRule
 from server.rpc.servicers.profile_servicer import ProfileServicer
 from server.rpc.servicers.recommendation_servicer import RecommendationServicer
 from server.rpc.servicers.release_servicer import ReleaseServicer
+from server.rpc.thread_stamps import ThreadStamps
 from server.rpc.tls import server_credentials
 from server.rpc.use_cases import (
     CatalogUseCases,
@@ -44,8 +46,9 @@ from server.rpc.use_cases import (
     ReleaseUseCases,
 )
 
+RECOMMENDATION_SERVICE = "shortlist.v1.RecommendationService"
 PUBLIC_SERVICES = (
-    "shortlist.v1.RecommendationService",
+    RECOMMENDATION_SERVICE,
     "shortlist.v1.EventService",
     "shortlist.v1.CatalogService",
     "shortlist.v1.ProfileService",
@@ -54,19 +57,6 @@ ADMIN_SERVICES = ("shortlist.v1.ReleaseService",)
 
 _CORE_REFUSES_AT = 2
 """gRPC core refuses without details, but at twice the speed: the last line, behind admission's limit times this."""
-
-_FIXED_OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.max_concurrent_streams", 256),
-    ("grpc.max_connection_age_grace_ms", 10_000),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.max_allowed_incoming_connections", 2_000),
-    ("grpc.max_metadata_size", 4_096),
-    ("grpc.absolute_max_metadata_size", 8_192),
-    ("grpc.server_handshake_timeout_ms", 5_000),
-    ("grpc.server.max_pending_requests", 256),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +76,8 @@ class ServerOptions:
     admission: AdmissionValues = field(default_factory=AdmissionValues)
     retry_after_ms: tuple[int, int] = (100, 1_000)
     read_message_bytes_max: int = 262_144
-    message_bytes_max: int = 4_194_304
-    connection_age_max_s: int = 300
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    stuck_threads_timeout_ms: float = 1_000.0
     future_event_tolerance_s: float = 60.0
     deadline_ms: float = 80.0
     reflection: bool = True
@@ -140,9 +130,10 @@ class _Builder:
         self._pool = CountingThreadPool(options.threads, name)
         self._gate = ServingGate()
         self._admission = admission or Admission(options.admission)
+        self._stamps = ThreadStamps(options.threads, options.stuck_threads_timeout_ms / 1e3)
         self.server = grpc.server(
             self._pool,
-            interceptors=_interceptors(options, self._pool, self._gate, self._admission),
+            interceptors=self._interceptors(),
             options=channel_options(options),
             maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.admission.gradient.limit_max,
         )
@@ -156,8 +147,28 @@ class _Builder:
             reflection.enable_server_reflection(names, self.server)
         port = self._bind()
         return RpcServer(
-            self.server, port, self._pool, self._gate, self._admission, health_servicer, service_names
+            self.server,
+            port,
+            self._pool,
+            self._gate,
+            self._admission,
+            self._stamps,
+            health_servicer,
+            service_names,
         )
+
+    def _interceptors(self) -> list[grpc.ServerInterceptor]:
+        options = self._options
+        # The first two decide on the receiving thread, and end calls there: nothing may stand in front of them.
+        auth = [] if options.tokens is None else [AuthInterceptor(options.tokens.current)]
+        return [
+            *auth,
+            AdmissionInterceptor(self._admission, self._pool, self._stamps, options.retry_after_ms),
+            ErrorInterceptor(),
+            GateInterceptor(self._gate, options.retry_after_ms[0]),
+            RequestInterceptor(options.read_message_bytes_max, options.connections.message_bytes_max),
+            DeadlineInterceptor(options.deadline_ms),
+        ]
 
     def _bind(self) -> int:
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
@@ -172,26 +183,9 @@ class _Builder:
         return port
 
 
-def _interceptors(
-    options: ServerOptions, pool: CountingThreadPool, gate: ServingGate, admission: Admission
-) -> list[grpc.ServerInterceptor]:
-    # The first two decide on the receiving thread, and end calls there: nothing may stand in front of them.
-    auth = [] if options.tokens is None else [AuthInterceptor(options.tokens.current)]
-    return [
-        *auth,
-        AdmissionInterceptor(admission, pool, options.retry_after_ms),
-        ErrorInterceptor(),
-        GateInterceptor(gate, options.retry_after_ms[0]),
-        RequestInterceptor(options.read_message_bytes_max, options.message_bytes_max),
-        DeadlineInterceptor(options.deadline_ms),
-    ]
-
-
 def channel_options(options: ServerOptions) -> tuple[tuple[str, int], ...]:
     """Returns gRPC core's options, for a server of one's own that is to be compared with this one."""
     return (
-        *_FIXED_OPTIONS,
+        *options.connections.channel_options(),
         ("grpc.so_reuseport", int(options.reuse_port)),
-        ("grpc.max_receive_message_length", options.message_bytes_max),
-        ("grpc.max_connection_age_ms", options.connection_age_max_s * 1_000),
     )

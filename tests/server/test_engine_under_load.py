@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from server.engine import QUALITY_RECORD, Engine, EngineParts, EngineValues
+from server.engine import Engine, EngineParts, EngineValues
 from server.features.event_types import PageType
 from server.handlers.messages import RankCommand, RecommendCommand
 from server.handlers.recommend import RecommendHandler
 from server.pipeline.degradation import DegradedReason
+from server.query import QUALITY_RECORD
 from tests.support.recommending import BUDGET, NOW_S, RETRIEVAL, FixedRelease, Shop
 from tests.support.recommending import shop as shop
 

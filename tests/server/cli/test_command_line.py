@@ -20,6 +20,7 @@ COMMANDS = [
     "publish",
     "demo",
     "serve",
+    "restart",
     "recommend",
     "releases",
     "rollback",

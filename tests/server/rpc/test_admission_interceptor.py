@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 import pytest
@@ -37,16 +37,19 @@ class Full:
     client: RpcClient
     use_cases: RecordingUseCases
     let_go: threading.Event
+    made: list[grpc.Future] = field(default_factory=list)
 
     def occupy(
         self, calls: int, metadata: tuple[tuple[str, str], ...] = (), timeout_s: float | None = 30
     ) -> list[grpc.Future]:
         """Makes calls that stay, and returns them once they count as in flight."""
+        # A call that nobody holds is cancelled by its library.
         target = self.admission.in_flight + calls
         made = [
             self.client.recommendations.Recommend.future(REQUEST, timeout=timeout_s, metadata=metadata)
             for _ in range(calls)
         ]
+        self.made += made
         tick = threading.Event()
         for _ in range(10_000):
             if self.admission.in_flight >= target or tick.wait(0.001):

@@ -64,6 +64,32 @@ def test_every_service_is_healthy_from_open_on(admin: bool) -> None:
         assert {health_of(client, name) for name in names} == {NOT_SERVING}
 
 
+def test_degraded_answers_show_in_a_name_of_their_own_and_the_service_goes_on() -> None:
+    service = PUBLIC_SERVICES[0]
+    with started() as (server, client):
+        server.open()
+        assert health_of(client, f"{service}/degraded") == SERVING
+        server.set_degraded(service, True)
+        assert health_of(client, f"{service}/degraded") == NOT_SERVING
+        assert {health_of(client, name) for name in ("", service)} == {SERVING}
+        server.set_degraded(service, False)
+        assert health_of(client, f"{service}/degraded") == SERVING
+
+
+def test_who_watches_is_told_of_a_drain_and_of_unknown_services() -> None:
+    with started() as (server, client):
+        server.open()
+        stub = health_pb2_grpc.HealthStub(client.channel)
+        watched = stub.Watch(health_pb2.HealthCheckRequest(service=PUBLIC_SERVICES[0]), timeout=20)
+        assert next(watched).status == SERVING
+        server.announce_drain()
+        assert next(watched).status == NOT_SERVING
+        watched.cancel()
+        unknown = stub.Watch(health_pb2.HealthCheckRequest(service="shortlist.v1.Nothing"), timeout=20)
+        assert next(unknown).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        unknown.cancel()
+
+
 def test_an_announced_drain_says_not_serving_and_goes_on_answering() -> None:
     with started() as (server, client):
         server.open()
