@@ -28,6 +28,7 @@ EXIT_CONFIGURATION = 78
 
 _KILL_MARGIN_S = 2.0
 _LATE_TICK = 5
+_ASKED_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,10 @@ class Supervisor:
             self._exit_code = code
             self.stop()
         elif not self._stopping:
-            delay_s = seat.policy.delay_after(self.clock() - incumbent.started_s)
+            lived_s = self.clock() - incumbent.started_s
+            # One that was told to end, by whomever, has not failed.
+            asked = code == 0 and lived_s >= _ASKED_AFTER_S
+            delay_s = 0.0 if asked else seat.policy.delay_after(lived_s)
             seat.start_at_s = self.clock() + delay_s
             log.warning("worker %d ended with %s; next start in %.0f s", seat.number, code, delay_s)
 

@@ -196,6 +196,21 @@ def test_crash_loop_is_slowed_down(control: ControlBlock) -> None:
     assert starts == [0.0, 1.0, 3.0, 6.0, 11.0]
 
 
+def test_workers_that_are_told_to_end_again_and_again_are_replaced_at_once(control: ControlBlock) -> None:
+    now = [0.0]
+    options = SupervisorOptions(workers=1, heartbeat_timeout_ms=5_000, drain_timeout_s=5)
+    supervisor = Supervisor(options, control, starter(control), clock=lambda: now[0])
+    for _ in range(3):
+        tick_until(supervisor, lambda: len(serving_pids(supervisor)) == 1)
+        (pid,) = serving_pids(supervisor)
+        now[0] += 2.0
+        os.kill(pid, signal.SIGTERM)
+        tick_until(supervisor, lambda pid=pid: pid not in {s.pid for s in supervisor.statuses()})  # type: ignore[misc]
+        assert supervisor.waiting_seats == 0
+    supervisor.stop()
+    tick_until(supervisor, lambda: not supervisor.statuses())
+
+
 def test_set_up_that_no_restart_can_cure_ends_the_parent(control: ControlBlock) -> None:
     code = f"raise SystemExit({EXIT_CONFIGURATION})"
     assert Supervisor(OPTIONS, control, starter(control, code)).run() == EXIT_CONFIGURATION
