@@ -50,7 +50,9 @@ class ServerSettings(_Section):
     workers: int = Field(1, ge=1, le=256)
     """Worker processes; one for each core that serving may use."""
     threads_per_worker: int = Field(8, ge=1, le=256)
-    """Threads that handle calls in one worker."""
+    """Threads of one worker for writes, batches and health, which wait for the disk; and for reads that wait."""
+    read_threads_per_worker: int = Field(0, ge=0, le=256)
+    """Threads of one worker for reads; 0 = 2 where reads only compute, threads_per_worker where stores are remote."""
     concurrent_requests_max: int = Field(64, ge=1, le=10_000)
     """Most calls in one worker, running and waiting; more are refused at once with OVERLOADED. See [admission]."""
     reflection: bool = True

@@ -39,7 +39,7 @@ def main() -> None:
 
     use_cases = _Waiting(before=wait)
     admission = Admission(AdmissionValues())
-    options = ServerOptions(threads=THREADS, admission=AdmissionValues())
+    options = ServerOptions(read_threads=THREADS, admission=AdmissionValues())
     server = build_server(PublicUseCases(use_cases, use_cases, use_cases, use_cases), options, admission)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     server.start()

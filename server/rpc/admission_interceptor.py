@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 from grpc_status import rpc_status
@@ -12,9 +11,8 @@ from server.admission.admission import Admission
 from server.admission.priority import PRIORITY_KEY, Priority, priority_of
 from server.errors import Overloaded
 from server.rpc.interceptors import METHOD_PREFIX, Handler
-from server.rpc.lanes import CountedLane, LaneBehaviour, refusing_handler
+from server.rpc.lanes import CountedLane, LaneBehaviour, Threads, refusing_handler
 from server.rpc.status import status_of
-from server.rpc.thread_stamps import ThreadStamps
 
 _QUICK = frozenset(
     f"{METHOD_PREFIX}RecommendationService/{name}" for name in ("Recommend", "RecommendSimilar", "RankItems")
@@ -26,19 +24,19 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
     """Refuses a call with Overloaded while the admission has no room for its priority.
 
     It comes first of all that wrap a call: gRPC must see its handler's behaviour to find the lane.
-    retry_after_ms: by priority.
+    reads: threads of calls that compute. others: those of writes and batches. retry_after_ms: by priority.
     """
 
     def __init__(
         self,
         admission: Admission,
-        threads: ThreadPoolExecutor,
-        stamps: ThreadStamps,
+        reads: Threads,
+        others: Threads,
         retry_after_ms: tuple[int, int],
     ) -> None:
         self._admission = admission
-        self._threads = threads
-        self._stamps = stamps
+        self._reads = reads
+        self._others = others
         self._handlers: tuple[dict[str, Handler], ...] = tuple({} for _ in Priority)
         self._refusals = tuple(_refusal(priority, retry_after_ms[priority]) for priority in Priority)
 
@@ -61,7 +59,8 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
     def _behind_lane(self, method: str, handler: Handler, priority: Priority) -> Handler:
         assert handler.unary_unary is not None
         quick = method in _QUICK
-        lane = CountedLane(self._threads, self._admission, self._stamps, priority, quick=quick)
+        threads = self._reads if quick else self._others
+        lane = CountedLane(threads, self._admission, priority, quick=quick)
         return grpc.unary_unary_rpc_method_handler(
             LaneBehaviour(handler.unary_unary, lane),
             request_deserializer=handler.request_deserializer,

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,6 +19,7 @@ import grpc
 
 from server.admission.admission import Admission
 from server.admission.priority import Priority
+from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.thread_stamps import ThreadStamps
 
 P = ParamSpec("P")
@@ -36,6 +38,19 @@ def arrived_s() -> float | None:
     return _ARRIVAL.time_s
 
 
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Some of the server's threads, with what their watchdog reads."""
+
+    pool: CountingThreadPool
+    stamps: ThreadStamps
+
+    @classmethod
+    def of(cls, count: int, name: str, patience_s: float) -> Threads:
+        """Returns so many threads; patience_s: how long a call may keep one."""
+        return cls(CountingThreadPool(count, name), ThreadStamps(count, patience_s))
+
+
 class CountedLane(ThreadPoolExecutor):
     """Passes calls on to the server's threads, and tells the admission of their arrival and end.
 
@@ -45,17 +60,16 @@ class CountedLane(ThreadPoolExecutor):
 
     def __init__(
         self,
-        behind: ThreadPoolExecutor,
+        behind: Threads,
         admission: Admission,
-        stamps: ThreadStamps,
         priority: Priority,
         *,
         quick: bool,
     ) -> None:
         super().__init__(max_workers=1)
-        self._behind = behind
+        self._behind = behind.pool
+        self._stamps = behind.stamps
         self._admission = admission
-        self._stamps = stamps
         self._priority = priority
         self._quick = quick
 
@@ -75,7 +89,7 @@ class CountedLane(ThreadPoolExecutor):
 
     def _run(self, arrived_s: float, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         _ARRIVAL.time_s = arrived_s
-        self._stamps.begin(quick=self._quick)
+        self._stamps.begin()
         try:
             return fn(*args, **kwargs)
         finally:

@@ -9,9 +9,8 @@ from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from server.admission.admission import Admission
-from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.interceptors import ServingGate
-from server.rpc.thread_stamps import ThreadStamps
+from server.rpc.lanes import Threads
 
 DEGRADED_SUFFIX = "/degraded"
 """Behind a service's name in health: NOT_SERVING while most of its answers are degraded. For people who watch, not for
@@ -32,18 +31,16 @@ class RpcServer:
         self,
         server: grpc.Server,
         port: int,
-        pool: CountingThreadPool,
+        threads: Sequence[Threads],
         gate: ServingGate,
         admission: Admission,
-        stamps: ThreadStamps,
         health_servicer: health.HealthServicer,
         service_names: Sequence[str],
     ) -> None:
         self.port = port
         self.admission = admission
-        self._stamps = stamps
         self._server = server
-        self._pool = pool
+        self._threads = threads
         self._gate = gate
         self._health = health_servicer
         self._health_names = ("", *service_names, *(f"{name}{DEGRADED_SUFFIX}" for name in service_names))
@@ -52,7 +49,7 @@ class RpcServer:
     @property
     def pending_calls(self) -> int:
         """The number of calls that run or wait for a thread."""
-        return self._pool.pending
+        return sum(each.pool.pending for each in self._threads)
 
     def start(self) -> None:
         """Listens. Calls are answered with NOT_READY until open()."""
@@ -74,8 +71,8 @@ class RpcServer:
         self._health.set(f"{service}{DEGRADED_SUFFIX}", status)
 
     def threads_stuck(self, busy: bool) -> bool:
-        """Returns whether every thread has been at one call for too long. busy: the process is computing."""
-        return self._stamps.all_stuck(busy)
+        """Returns whether every thread of a kind has been at one call for too long. busy: the process is computing."""
+        return any(each.stamps.all_stuck(busy) for each in self._threads)
 
     def announce_drain(self) -> None:
         """Says NOT_SERVING for good and goes on taking calls, so that balancers turn away before drain()."""
@@ -90,7 +87,8 @@ class RpcServer:
         self.announce_drain()
         stopped = self._server.stop(grace_s).wait(grace_s + _SETTLE_S)
         self._gate.is_open = False
-        self._pool.shutdown(wait=stopped, cancel_futures=True)
+        for each in self._threads:
+            each.pool.shutdown(wait=stopped, cancel_futures=True)
         return stopped
 
     def _set_health(self, status: HealthCheckResponse.ServingStatus.ValueType) -> None:

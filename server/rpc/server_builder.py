@@ -21,7 +21,6 @@ from server.admission.admission import Admission, AdmissionValues
 from server.rpc.admission_interceptor import AdmissionInterceptor
 from server.rpc.auth_interceptor import AuthInterceptor
 from server.rpc.connection_limits import ConnectionLimits
-from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.interceptors import (
     DeadlineInterceptor,
     ErrorInterceptor,
@@ -29,6 +28,7 @@ from server.rpc.interceptors import (
     RequestInterceptor,
     ServingGate,
 )
+from server.rpc.lanes import Threads
 from server.rpc.rpc_server import RpcServer
 from server.rpc.servicers.catalog_servicer import CatalogServicer
 from server.rpc.servicers.event_servicer import EventServicer
@@ -36,7 +36,6 @@ from server.rpc.servicers.event_time_rule import EventTimeRule
 from server.rpc.servicers.profile_servicer import ProfileServicer
 from server.rpc.servicers.recommendation_servicer import RecommendationServicer
 from server.rpc.servicers.release_servicer import ReleaseServicer
-from server.rpc.thread_stamps import ThreadStamps
 from server.rpc.tls import server_credentials
 from server.rpc.use_cases import (
     CatalogUseCases,
@@ -55,6 +54,9 @@ PUBLIC_SERVICES = (
 )
 ADMIN_SERVICES = ("shortlist.v1.ReleaseService",)
 
+_OTHERS_PATIENCE = 10
+"""Writes wait for the disk and batches are long: their threads may take so many times as long as those of reads."""
+
 _CORE_REFUSES_AT = 2
 """gRPC core refuses without details, but at twice the speed: the last line, behind admission's limit times this."""
 
@@ -62,6 +64,8 @@ _CORE_REFUSES_AT = 2
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """Where a server listens and what it takes. port 0 lets the system choose one.
+
+    read_threads: for Recommend, RecommendSimilar and RankItems. threads: for all other calls.
 
     reuse_port: several processes may listen on the port, as workers do.
     admission: how many calls may run or wait for one of the threads; more are refused. retry_after_ms: what calls
@@ -73,6 +77,7 @@ class ServerOptions:
     port: int = 0
     reuse_port: bool = False
     threads: int = 8
+    read_threads: int = 2
     admission: AdmissionValues = field(default_factory=AdmissionValues)
     retry_after_ms: tuple[int, int] = (100, 1_000)
     read_message_bytes_max: int = 262_144
@@ -127,12 +132,13 @@ class _Builder:
 
     def __init__(self, options: ServerOptions, name: str, admission: Admission | None = None) -> None:
         self._options = options
-        self._pool = CountingThreadPool(options.threads, name)
+        patience_s = options.stuck_threads_timeout_ms / 1e3
+        self._reads = Threads.of(options.read_threads, f"{name}-read", patience_s)
+        self._others = Threads.of(options.threads, name, patience_s * _OTHERS_PATIENCE)
         self._gate = ServingGate()
         self._admission = admission or Admission(options.admission)
-        self._stamps = ThreadStamps(options.threads, options.stuck_threads_timeout_ms / 1e3)
         self.server = grpc.server(
-            self._pool,
+            self._others.pool,
             interceptors=self._interceptors(),
             options=channel_options(options),
             maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.admission.gradient.limit_max,
@@ -149,10 +155,9 @@ class _Builder:
         return RpcServer(
             self.server,
             port,
-            self._pool,
+            (self._reads, self._others),
             self._gate,
             self._admission,
-            self._stamps,
             health_servicer,
             service_names,
         )
@@ -163,7 +168,7 @@ class _Builder:
         auth = [] if options.tokens is None else [AuthInterceptor(options.tokens.current)]
         return [
             *auth,
-            AdmissionInterceptor(self._admission, self._pool, self._stamps, options.retry_after_ms),
+            AdmissionInterceptor(self._admission, self._reads, self._others, options.retry_after_ms),
             ErrorInterceptor(),
             GateInterceptor(self._gate, options.retry_after_ms[0]),
             RequestInterceptor(options.read_message_bytes_max, options.connections.message_bytes_max),

@@ -5,25 +5,24 @@ from __future__ import annotations
 import threading
 import time
 
-_OTHERS_PATIENCE = 10
-"""Writes and batches may wait for the disk, and a process that computes is not stuck: so many times as long."""
+_COMPUTING_PATIENCE = 10
+"""A process that computes is slow, not stuck: it gets so many times as long."""
 
 
 class ThreadStamps:
     """Written by each thread for itself, read by the watchdog.
 
-    threads: how many there are. patience_s: how long a quick call may take before its thread counts as stuck.
+    threads: how many there are. patience_s: how long a call may take before its thread counts as stuck.
     """
 
     def __init__(self, threads: int, patience_s: float) -> None:
         self._threads = threads
         self._patience_s = patience_s
-        self._running: dict[int, tuple[float, float]] = {}
+        self._running: dict[int, float] = {}
 
-    def begin(self, *, quick: bool) -> None:
+    def begin(self) -> None:
         """Notes that this thread begins a call."""
-        patience_s = self._patience_s if quick else self._patience_s * _OTHERS_PATIENCE
-        self._running[threading.get_ident()] = (time.monotonic(), patience_s)
+        self._running[threading.get_ident()] = time.monotonic()
 
     def end(self) -> None:
         """Notes that this thread has ended its call."""
@@ -34,6 +33,5 @@ class ThreadStamps:
         running = list(self._running.values())
         if len(running) < self._threads:
             return False
-        now_s = time.monotonic()
-        factor = _OTHERS_PATIENCE if busy else 1
-        return all(now_s - since_s > patience_s * factor for since_s, patience_s in running)
+        patience_s = self._patience_s * (_COMPUTING_PATIENCE if busy else 1)
+        return time.monotonic() - max(running) > patience_s

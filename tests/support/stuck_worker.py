@@ -23,7 +23,7 @@ def main() -> None:
     use_cases = RecordingUseCases(before=lambda: time.sleep(600))
     server = build_server(
         PublicUseCases(use_cases, use_cases, use_cases, use_cases),
-        ServerOptions(threads=int(sys.argv[3]), stuck_threads_timeout_ms=1_000),
+        ServerOptions(read_threads=int(sys.argv[3]), stuck_threads_timeout_ms=1_000),
     )
     server.start()
     server.open()

@@ -58,12 +58,12 @@ class Full:
 
 
 @contextmanager
-def serving(threads: int = 2) -> Iterator[Full]:
+def serving() -> Iterator[Full]:
     let_go = threading.Event()
     use_cases = RecordingUseCases(before=lambda: let_go.wait(30))
     server = build_server(
         PublicUseCases(use_cases, use_cases, use_cases, use_cases),
-        ServerOptions(threads=threads, admission=VALUES, retry_after_ms=(70, 700)),
+        ServerOptions(threads=2, read_threads=2, admission=VALUES, retry_after_ms=(70, 700)),
     )
     server.start()
     server.open()
@@ -146,8 +146,8 @@ def test_unknown_methods_are_unimplemented_even_when_full(full: Full) -> None:
     assert refusal_of(call, b"", timeout=5).code is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_health_is_answered_once_there_is_a_thread_however_full_the_server_is() -> None:
-    with serving(threads=5) as full:
+def test_health_is_answered_however_full_the_server_is() -> None:
+    with serving() as full:
         full.occupy(4)
         stub = health_pb2_grpc.HealthStub(full.client.channel)
         answer = stub.Check(health_pb2.HealthCheckRequest(service=""), timeout=5)
