@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
+from server.access.tls_files import TlsContent, TlsPaths, read_tls
+from server.access.tokens import TokenTable, read_tokens
+from server.access.watched_files import WatchedFiles
+from server.admission.admission import Admission, AdmissionValues
+from server.admission.gradient_limit import GradientValues
+from server.admission.quality_factor import QualityValues
 from server.control_block import ControlBlock
+from server.degraded_share import DegradedShare
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
 from server.errors import ReleaseRefused
 from server.features.event_types import PageType
@@ -24,9 +32,16 @@ from server.query import ScenarioValues
 from server.release_switch import ReleaseSwitch
 from server.release_watcher import ReleaseWatcher
 from server.releases.release_holder import ReleaseHolder
+from server.rpc.connection_limits import ConnectionLimits
 from server.rpc.rpc_server import RpcServer
-from server.rpc.server_builder import PublicUseCases, ServerOptions, build_admin_server, build_server
-from server.settings import ScenarioSettings, Settings
+from server.rpc.server_builder import (
+    RECOMMENDATION_SERVICE,
+    PublicUseCases,
+    ServerOptions,
+    build_admin_server,
+    build_server,
+)
+from server.settings import ScenarioSettings, Settings, is_loopback
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
 from server.storage import open_store
@@ -37,6 +52,9 @@ from server.worker_place import WorkerPlace
 log = logging.getLogger(__name__)
 
 _ADMIN_THREADS = 2
+# Threads that compute take the interpreter's lock from the one that receives calls, half a millisecond at a time each: with
+# eight of them it comes to receive some hundred calls a second, and everything waits in gRPC core.
+_COMPUTING_THREADS = 2
 _ADMIN_DEADLINE_MS = 60_000.0
 _STOP_TIMEOUT_S = 5.0
 
@@ -73,8 +91,14 @@ class App:
         )
         watcher.look()
         effects = _side_effects(settings, place, store)
-        public = _public_use_cases(settings, store, holder, control, effects)
-        servers = [build_server(public, _server_options(settings, place.port))]
+        admission = Admission(_admission_values(settings))
+        servers: list[RpcServer] = []
+        degraded = DegradedShare(lambda now: servers[0].set_degraded(RECOMMENDATION_SERVICE, now))
+        parts = EngineParts(
+            users=store.users, quality=lambda: admission.quality.factor, on_answer=degraded.observe
+        )
+        public = _public_use_cases(settings, store, holder, control, effects, parts)
+        servers.append(build_server(public, _server_options(settings, place.port), admission))
         if place.seat == 0:
             releases = ReleaseHandler(
                 settings.data_dir / "releases",
@@ -91,6 +115,10 @@ class App:
         for server in self.servers:
             server.start()
             server.open()
+
+    def threads_stuck(self, busy: bool) -> bool:
+        """Returns whether no thread of the public port gets on with its call. busy: the process is computing."""
+        return self.servers[0].threads_stuck(busy)
 
     def drain_and_stop(self) -> None:
         """Says NOT_SERVING, waits for the notice to be seen, lets calls finish, and closes every part."""
@@ -145,8 +173,9 @@ def _public_use_cases(
     holder: ReleaseHolder,
     control: ControlBlock,
     effects: SideEffectRunner[LoggedRecommendation],
+    parts: EngineParts,
 ) -> PublicUseCases:
-    engine = Engine(engine_values(settings), EngineParts(users=store.users))
+    engine = Engine(engine_values(settings), parts)
     return PublicUseCases(
         recommend=RecommendHandler(engine, holder, effects.submit),
         events=EventsHandler(store.events, store.recommendations),
@@ -162,13 +191,65 @@ def _server_options(settings: Settings, port: int) -> ServerOptions:
         port=port,
         reuse_port=True,
         threads=knobs.threads_per_worker,
-        concurrent_requests_max=knobs.concurrent_requests_max,
+        read_threads=_read_threads(settings),
+        admission=_admission_values(settings),
+        retry_after_ms=(settings.admission.retry_after_ms, settings.admission.prefetch_retry_after_ms),
         read_message_bytes_max=knobs.read_message_bytes_max,
-        message_bytes_max=knobs.message_bytes_max,
-        connection_age_max_s=knobs.connection_age_max_s,
+        connections=_connection_limits(settings),
+        stuck_threads_timeout_ms=knobs.stuck_threads_timeout_ms,
         future_event_tolerance_s=knobs.future_event_tolerance_s,
         deadline_ms=settings.budget.deadline_ms,
         reflection=knobs.reflection,
+        tokens=_tokens(settings),
+        tls=_tls(settings),
+    )
+
+
+def _read_threads(settings: Settings) -> int:
+    """Returns how many threads answer reads: few where they only compute, as many as others where they wait."""
+    knobs = settings.server
+    waits = not settings.store.url.startswith("lmdb:")
+    return knobs.read_threads_per_worker or (knobs.threads_per_worker if waits else _COMPUTING_THREADS)
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    names = [field.name for field in fields(ConnectionLimits)]
+    return ConnectionLimits(**{name: getattr(settings.server, name) for name in names})
+
+
+def _tokens(settings: Settings) -> WatchedFiles[TokenTable] | None:
+    path = Path(settings.security.tokens_file)
+    return WatchedFiles([path], lambda: read_tokens(path)) if settings.security.tokens_file else None
+
+
+def _tls(settings: Settings) -> WatchedFiles[TlsContent] | None:
+    knobs = settings.security
+    if not knobs.tls_certificate_file:
+        return None
+    authority = Path(knobs.tls_client_authority_file) if knobs.tls_client_authority_file else None
+    paths = TlsPaths(Path(knobs.tls_certificate_file), Path(knobs.tls_key_file), authority)
+    return WatchedFiles(paths.all, lambda: read_tls(paths))
+
+
+def _admission_values(settings: Settings) -> AdmissionValues:
+    knobs, most = settings.admission, settings.server.concurrent_requests_max
+    return AdmissionValues(
+        gradient=GradientValues(
+            limit_min=min(knobs.limit_min, most),
+            limit_initial=min(max(knobs.limit_initial, knobs.limit_min), most),
+            limit_max=most,
+            latency_low_ms=knobs.latency_low_ms,
+            latency_high_ms=settings.budget.deadline_ms - settings.budget.reserve_ms,
+        ),
+        quality=QualityValues(
+            enabled=knobs.quality,
+            target_ms=knobs.quality_latency_ms,
+            percentile=knobs.quality_percentile,
+            floor=knobs.quality_floor,
+        ),
+        adaptive=knobs.adaptive,
+        prefetch_share=knobs.prefetch_share,
+        window_ms=knobs.window_ms,
     )
 
 
@@ -179,8 +260,11 @@ def _admin_options(settings: Settings, port: int) -> ServerOptions:
         port=port,
         reuse_port=True,
         threads=_ADMIN_THREADS,
+        admission=AdmissionValues(adaptive=False),
         deadline_ms=_ADMIN_DEADLINE_MS,
         reflection=settings.server.reflection,
+        tokens=_tokens(settings),
+        tls=None if is_loopback(settings.server.admin_host) else _tls(settings),
     )
 
 
@@ -189,6 +273,7 @@ def engine_values(settings: Settings) -> EngineValues:
     return EngineValues(
         budget=BudgetValues(**settings.budget.model_dump()),
         retrieval=RetrievalValues(**settings.retrieval.model_dump()),
+        quality_degraded_below=settings.admission.quality_degraded_below,
         scenarios={name: _scenario_values(name, values) for name, values in settings.scenarios.items()},
     )
 

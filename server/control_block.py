@@ -39,6 +39,7 @@ class WorkerState(IntEnum):
     STARTING = 1
     SERVING = 2
     DRAINING = 3
+    STUCK = 4
 
 
 @dataclass(frozen=True, slots=True)

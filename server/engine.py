@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from server.errors import FieldViolation, InvalidRequest, ShortlistError
@@ -106,11 +106,15 @@ class RetrievalValues:
 
 @dataclass(frozen=True, slots=True)
 class EngineValues:
-    """Every knob of the engine. scenarios: by name; each page type has a default one of its name."""
+    """Every knob of the engine. scenarios: by name; each page type has a default one of its name.
+
+    quality_degraded_below: an answer made of a smaller share of the candidates is degraded.
+    """
 
     budget: BudgetValues
     retrieval: RetrievalValues
     scenarios: Mapping[str, ScenarioValues] = field(default_factory=dict)
+    quality_degraded_below: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,8 @@ class EngineParts:
     """What the engine is built on.
 
     users_in_process: whether users are read within this process; a fallback reads a record only then.
-    clock: monotonic seconds, that of the commands' deadlines.
+    clock: monotonic seconds, that of the commands' deadlines. quality: the share of the candidates to look at now.
+    on_answer: told of each answer whether it is degraded.
     """
 
     users: UserStore
@@ -126,6 +131,8 @@ class EngineParts:
     tower: UserTower = field(default_factory=LocalUserTower)
     scorer: CandidateScorer = field(default_factory=LocalScorer)
     clock: Clock = time.monotonic
+    quality: Callable[[], float] = lambda: 1.0
+    on_answer: Callable[[bool], None] = lambda degraded: None
 
 
 class Engine:
@@ -134,6 +141,8 @@ class Engine:
     def __init__(self, values: EngineValues, parts: EngineParts) -> None:
         self.values = values
         self.clock = parts.clock
+        self.quality = parts.quality
+        self._on_answer = parts.on_answer
         self.failures = FailureLog(parts.clock)
         self._scenarios = _all_scenarios(values.scenarios)
         self._recommend = Pipeline(_recommend_parts(values.retrieval, parts))
@@ -151,6 +160,8 @@ class Engine:
 
     def recommend(self, query: RecommendQuery) -> CandidateBatch:
         """Returns the list to show, best first."""
+        if query.quality < 1:
+            query.note_saving(self.values.retrieval.candidates_max, self.values.quality_degraded_below)
         return self._run(self._recommend, query)
 
     def rank(self, query: RecommendQuery) -> CandidateBatch:
@@ -174,6 +185,7 @@ class Engine:
             except StageFailed as again:
                 raise ShortlistError(f"{again.stage} failed") from again
         finally:
+            self._on_answer(bool(query.degraded))
             if query.degraded:
                 self.failures.report(query)
 

@@ -9,6 +9,8 @@ ShortlistError
  |   |- NotReady           starting or draining
  |   |- Overloaded         admission refused; says when to come back
  |   |- StoreUnavailable   a store did not answer or is full
+ |- Unauthenticated        no token, or none that is valid
+ |- PermissionDenied       a valid token without the role
  |- DeadlineExceeded       the time that the caller gave is used up
  |- ContractBroken         a programmer's error: wrong shape, wrong schema; never failed open
 """
@@ -117,6 +119,18 @@ class StoreUnavailable(Unavailable):
     """A store did not answer, or is full."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class Unauthenticated(ShortlistError):
+    """The call has no token, or none that is valid."""
+
+    reason = "TOKEN_INVALID"
+
+
+class PermissionDenied(ShortlistError):
+    """The call's token lacks the role that the call needs."""
+
+    reason = "ROLE_MISSING"
 
 
 class DeadlineExceeded(ShortlistError):

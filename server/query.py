@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from server.features.encoding import ContextFeatures
 from server.features.event_types import DeviceType, EventType, PageType
 from server.features.user_record import UserRecord
-from server.pipeline.query import Query, Retrieved
+from server.pipeline.degradation import DegradedReason
+from server.pipeline.query import Query, Retrieved, StageRecord
 
 if TYPE_CHECKING:
     from ext import HistorySummary
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
+
+QUALITY_RECORD = "QualityFactor"
+"""Name of the record that says how far the number of candidates was cut; there is none where it was not."""
 
 NO_ROWS: Rows = np.empty(0, np.int32)
 
@@ -133,7 +137,7 @@ class RecommendQuery(Query):
     now_s: the request's second; what happened up to its end counts. user_key: the record's storage key,
     empty where the caller names no one. own_history: whether the user's own events count, or the context's only.
     unwanted_rows: sorted, what filters will drop for what the user and the caller said. user_vector:
-    float32[VECTOR_DIMS]; None for a user of whom nothing is known.
+    float32[VECTOR_DIMS]; None for a user of whom nothing is known. quality: share of the candidates to look at.
     """
 
     release: MappedRelease
@@ -150,6 +154,7 @@ class RecommendQuery(Query):
     local: LocalContext = LocalContext()
     own_history: bool = True
     explain: bool = False
+    quality: float = 1.0
 
     items: RequestItems | None = None
     record: UserRecord | None = None
@@ -159,6 +164,14 @@ class RecommendQuery(Query):
     context: ContextFeatures | None = None
     user: UserState | None = None
     user_vector: Floats | None = None
+
+    def note_saving(self, candidates_max: int, degraded_below: float) -> None:
+        """Records how far the number of candidates is cut, and marks the answer where few of them are left."""
+        now_s = self.budget.clock()
+        left = round(candidates_max * self.quality)
+        self.records.append(StageRecord(QUALITY_RECORD, "admission", now_s, now_s, candidates_max, left))
+        if self.quality < degraded_below:
+            self.degrade(DegradedReason.OVERLOAD)
 
     @property
     def personal(self) -> bool:

@@ -7,6 +7,7 @@ its values through its constructor. ``shortlist settings`` prints this page as a
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,14 @@ CONFIG_VARIABLE = "SHORTLIST_CONFIG"
 PAGE_TYPES = Literal["HOME", "SEARCH", "CATEGORY", "ITEM_DETAIL", "CART", "EMAIL"]
 
 
+def is_loopback(host: str) -> bool:
+    """Returns whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -35,31 +44,72 @@ class ServerSettings(_Section):
     port: int = Field(50051, ge=0, le=65535)
     """Public port, shared by all workers; 0 picks a free one and prints it."""
     admin_host: str = Field("127.0.0.1", min_length=1)
-    """Address of the admin port, which has no authentication: keep it on loopback."""
+    """Address of the admin port; one that is not loopback is refused unless security.tokens_file is set."""
     admin_port: int = Field(50052, ge=0, le=65535)
     """Port of ReleaseService, on worker 0; 0 picks a free one and prints it."""
     workers: int = Field(1, ge=1, le=256)
     """Worker processes; one for each core that serving may use."""
     threads_per_worker: int = Field(8, ge=1, le=256)
-    """Threads that handle calls in one worker."""
+    """Threads of one worker for writes, batches and health, which wait for the disk; and for reads that wait."""
+    read_threads_per_worker: int = Field(0, ge=0, le=256)
+    """Threads of one worker for reads; 0 = 2 where reads only compute, threads_per_worker where stores are remote."""
     concurrent_requests_max: int = Field(64, ge=1, le=10_000)
-    """Calls in one worker, running and waiting; more are refused at once with OVERLOADED."""
+    """Most calls in one worker, running and waiting; more are refused at once with OVERLOADED. See [admission]."""
     reflection: bool = True
     """Whether the server describes its API to tools such as grpcurl."""
     drain_notice_s: float = Field(0.5, ge=0, le=60)
     """How long a draining worker says NOT_SERVING and still takes new calls."""
     drain_grace_s: float = Field(5.0, ge=0, le=300)
     """How long calls that run may go on after that."""
-    heartbeat_timeout_ms: int = Field(5_000, ge=200, le=600_000)
-    """A worker that has not beaten for so long is killed and replaced."""
+    heartbeat_timeout_ms: int = Field(1_000, ge=200, le=600_000)
+    """A serving worker that has not beaten for so long is killed and replaced."""
+    stuck_threads_timeout_ms: int = Field(1_000, ge=200, le=600_000)
+    """The same for a worker all of whose threads have been at one read for so long; ten times for writes and batches."""
     read_message_bytes_max: int = Field(262_144, ge=1_024, le=1 << 26)
     """Largest request of a call that reads."""
     message_bytes_max: int = Field(4_194_304, ge=1_024, le=1 << 28)
     """Largest message of any call, either way."""
     connection_age_max_s: int = Field(300, ge=1, le=86_400)
     """A connection older than this is asked to reconnect, which spreads connections over workers."""
+    connection_age_grace_s: int = Field(10, ge=1, le=86_400)
+    """How long calls on such a connection may go on."""
+    connections_max: int = Field(2_000, ge=1, le=1_000_000)
+    """Connections to one worker; more are refused."""
+    streams_per_connection_max: int = Field(256, ge=1, le=65_535)
+    """Calls at once on one connection."""
+    pending_requests_max: int = Field(256, ge=1, le=65_535)
+    """Calls that gRPC core holds while the worker's receiving thread is behind."""
+    handshake_timeout_ms: int = Field(5_000, ge=100, le=120_000)
+    """A connection that has not finished its handshake by then is closed."""
+    keepalive_time_s: int = Field(60, ge=1, le=86_400)
+    """A connection that has been silent for so long is asked for a sign of life."""
+    keepalive_timeout_ms: int = Field(5_000, ge=100, le=600_000)
+    """A connection that gives none within this is closed."""
+    metadata_bytes_max: int = Field(8_192, ge=1_024, le=1 << 20)
+    """Largest metadata of a call; from half of it on, gRPC refuses some calls."""
     future_event_tolerance_s: int = Field(60, ge=0, le=86_400)
     """How far ahead of the server's clock an event's time may be."""
+
+
+class SecuritySettings(_Section):
+    """TLS and tokens; off unless files are named. The files are read again when they change."""
+
+    tls_certificate_file: str = ""
+    """The server's certificate chain (PEM); with it the public port, and an admin port beyond loopback, speak TLS."""
+    tls_key_file: str = ""
+    """The certificate's private key (PEM), without a password."""
+    tls_client_authority_file: str = ""
+    """Certificate authority (PEM) that must have signed a client's certificate; without it clients need none."""
+    tokens_file: str = ""
+    """Tokens by hash, with roles (TOML, see docs/operations.md); with it every call but health needs one."""
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> SecuritySettings:
+        if bool(self.tls_certificate_file) != bool(self.tls_key_file):
+            raise ValueError("tls_certificate_file and tls_key_file go together")
+        if self.tls_client_authority_file and not self.tls_certificate_file:
+            raise ValueError("tls_client_authority_file needs tls_certificate_file")
+        return self
 
 
 class BudgetSettings(_Section):
@@ -98,6 +148,37 @@ class BudgetSettings(_Section):
                 f"the parts add up to {sum(parts):g} ms, above deadline_ms = {self.deadline_ms:g}"
             )
         return self
+
+
+class AdmissionSettings(_Section):
+    """Which calls a worker takes when more come than it can answer. It never takes more than server.concurrent_requests_max."""
+
+    adaptive: bool = True
+    """Whether the limit on calls, running and waiting, follows their latency."""
+    limit_min: int = Field(8, ge=1, le=10_000)
+    """The limit is never lower than this."""
+    limit_initial: int = Field(32, ge=1, le=10_000)
+    """The limit that a worker starts with, and comes back to when nothing presses on it."""
+    latency_low_ms: float = Field(20, gt=0, le=10_000)
+    """While calls take less than this on average, waiting included, the limit is not lowered."""
+    window_ms: float = Field(100, ge=10, le=60_000)
+    """How often the limit is set anew."""
+    prefetch_share: float = Field(0.5, ge=0, le=1)
+    """Calls with `shortlist-priority: prefetch` are taken while fewer calls than this share of the limit are there."""
+    retry_after_ms: int = Field(100, ge=1, le=600_000)
+    """How long a refused call is told to wait."""
+    prefetch_retry_after_ms: int = Field(1_000, ge=1, le=600_000)
+    """How long a refused prefetch call is told to wait."""
+    quality: bool = True
+    """Whether fewer candidates are looked at while calls are late."""
+    quality_latency_ms: float = Field(50, gt=0, le=10_000)
+    """The latency, waiting included, that quality_percentile of calls should keep."""
+    quality_percentile: float = Field(99, ge=50, le=99.99)
+    """A late call cuts as many candidates as percentile / (100 - percentile) calls in time give back."""
+    quality_floor: float = Field(0.3, gt=0, le=1)
+    """At least this share of the candidates is looked at."""
+    quality_degraded_below: float = Field(0.5, ge=0, le=1)
+    """Answers made of a smaller share of the candidates than this say OVERLOAD."""
 
 
 class RetrievalSettings(_Section):
@@ -212,12 +293,24 @@ class Settings(BaseSettings):
     """Where everything lives: events, catalogue, releases, store, logs."""
     server: ServerSettings = ServerSettings()
     budget: BudgetSettings = BudgetSettings()
+    admission: AdmissionSettings = AdmissionSettings()
+    security: SecuritySettings = SecuritySettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     scenarios: dict[str, ScenarioSettings] = {}
     """Scenarios by name, beside those of the page types; `[scenarios.HOME]` changes the default of HOME."""
     store: StoreSettings = StoreSettings()
     logs: LogSettings = LogSettings()
     release: ReleaseSettings = ReleaseSettings()
+
+    @model_validator(mode="after")
+    def _admin_is_never_open(self) -> Settings:
+        host = self.server.admin_host
+        if not self.security.tokens_file and not is_loopback(host):
+            raise ValueError(
+                f"server.admin_host = {host} can be reached from elsewhere, where admin calls need authentication: "
+                "set security.tokens_file, or keep the admin port on 127.0.0.1"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

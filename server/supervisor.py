@@ -12,12 +12,14 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
 from server.control_block import ControlBlock, SlotStatus, WorkerState
+from server.restart_policy import RestartPolicy
 
 log = logging.getLogger(__name__)
 
@@ -25,39 +27,25 @@ EXIT_CONFIGURATION = 78
 """A worker's exit code (EX_CONFIG) for a set-up that no restart can cure."""
 
 _KILL_MARGIN_S = 2.0
+_LATE_TICK = 5
+_ASKED_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorOptions:
-    """What the parent holds its workers to. A worker gets start_timeout_s until its first heartbeat."""
+    """What the parent holds its workers to. A worker gets start_timeout_s until its first heartbeat.
+
+    start_heartbeat_timeout_ms: for a worker that does not serve yet, or any more: loading libraries, and letting go of
+    them, stops all of a process's threads for longer than any request does.
+    """
 
     workers: int
     heartbeat_timeout_ms: float
     drain_timeout_s: float
     start_timeout_s: float = 60.0
+    start_heartbeat_timeout_ms: float = 10_000.0
     poll_interval_s: float = 0.1
     settled_after_s: float = 30.0
-
-
-@dataclass(slots=True)
-class RestartPolicy:
-    """When a worker that ended is started again: at once, then after 1 s, doubling to 30 s.
-
-    A worker that lived for settled_after_s counts as settled: its end starts the series anew.
-    """
-
-    settled_after_s: float
-    delay_first_s: float = 1.0
-    delay_max_s: float = 30.0
-    _next_delay_s: float = 0.0
-
-    def delay_after(self, lived_s: float) -> float:
-        """Returns how long to wait before the next start, given how long the last worker lived."""
-        if lived_s >= self.settled_after_s:
-            self._next_delay_s = 0.0
-        delay = self._next_delay_s
-        self._next_delay_s = min(max(delay * 2, self.delay_first_s), self.delay_max_s)
-        return delay
 
 
 @dataclass(slots=True)
@@ -90,6 +78,8 @@ class Supervisor:
 
     start_worker: starts the process of (seat, slot). on_ready: called once, when every seat serves.
     clock: seconds, for back-off and time limits; heartbeats are on time.monotonic_ns() as workers write it.
+    ``kills`` counts workers that were killed, by reason, and ``waiting_seats`` is how many crash loops wait for their
+    next start: for metrics.
     """
 
     options: SupervisorOptions
@@ -104,6 +94,9 @@ class Supervisor:
     _restart_wanted: bool = field(init=False, default=False)
     _stopping: bool = field(init=False, default=False)
     _exit_code: int = field(init=False, default=0)
+    _ticked_ns: int = field(init=False, default=0)
+    _awake_ns: int = field(init=False, default=0)
+    kills: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._seats = [
@@ -152,6 +145,7 @@ class Supervisor:
     def tick(self) -> bool:
         """Does what is due now; returns whether there is anything left to watch."""
         self._take_orders()
+        self._note_awake()
         for seat in self._seats:
             self._reap(seat)
             for worker in seat.workers():
@@ -204,7 +198,10 @@ class Supervisor:
             self._exit_code = code
             self.stop()
         elif not self._stopping:
-            delay_s = seat.policy.delay_after(self.clock() - incumbent.started_s)
+            lived_s = self.clock() - incumbent.started_s
+            # One that was told to end, by whomever, has not failed.
+            asked = code == 0 and lived_s >= _ASKED_AFTER_S
+            delay_s = 0.0 if asked else seat.policy.delay_after(lived_s)
             seat.start_at_s = self.clock() + delay_s
             log.warning("worker %d ended with %s; next start in %.0f s", seat.number, code, delay_s)
 
@@ -218,17 +215,36 @@ class Supervisor:
         """Kills a worker that does not end, does not start, or has stopped beating."""
         now_s = self.clock()
         status = self.control.status(worker.slot)
+        serving = status.state is WorkerState.SERVING
+        beat_ms = self.options.heartbeat_timeout_ms
+        if not serving:
+            beat_ms = max(beat_ms, self.options.start_heartbeat_timeout_ms)
         if now_s >= worker.kill_at_s:
             reason = "did not end in time"
         elif not status.heartbeat_ns and now_s - worker.started_s > self.options.start_timeout_s:
             reason = "did not start in time"
-        elif status.heartbeat_age_ms(time.monotonic_ns()) > self.options.heartbeat_timeout_ms:
+        elif status.state is WorkerState.STUCK:
+            reason = "has every thread stuck"
+        elif self._silence_ms(status) > beat_ms:
             reason = "stopped beating"
         else:
             return
         log.error("worker with pid %d %s: killed", worker.process.pid, reason)
+        self.kills[reason] += 1
         worker.process.kill()
         worker.process.wait()
+
+    def _note_awake(self) -> None:
+        """Notes when this process itself came back from a pause: of the machine, of a debugger, for want of a core."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._ticked_ns > self.options.poll_interval_s * 1e9 * _LATE_TICK:
+            self._awake_ns = now_ns
+        self._ticked_ns = now_ns
+
+    def _silence_ms(self, status: SlotStatus) -> float:
+        """Returns how long a worker has not beaten while this process was there to notice."""
+        now_ns = time.monotonic_ns()
+        return min(status.heartbeat_age_ms(now_ns), (now_ns - self._awake_ns) / 1e6)
 
     def _roll(self) -> None:
         """Moves the rolling restart on by one step where it can."""
@@ -265,6 +281,11 @@ class Supervisor:
                     worker.process.kill()
                     worker.process.wait()
                 self.control.clear(worker.slot)
+
+    @property
+    def waiting_seats(self) -> int:
+        """The number of seats that are empty until their back-off ends."""
+        return sum(not seat.workers() and self.clock() < seat.start_at_s for seat in self._seats)
 
     def statuses(self) -> list[SlotStatus]:
         """Returns what every worker says of itself."""

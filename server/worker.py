@@ -7,20 +7,18 @@ that a start or a drain that hangs is noticed like any other hang.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
-import threading
 
 from server.control_block import ControlBlock, WorkerState
 from server.errors import ShortlistError
+from server.heartbeat import Heartbeat
 from server.settings import Settings
 from server.supervisor import EXIT_CONFIGURATION
 from server.worker_place import WorkerPlace
 
 log = logging.getLogger(__name__)
 
-_BEATS_A_TIMEOUT = 5
 # A thread that comes back from LMDB or a kernel waits this long for the interpreter's lock when others are busy, and
 # does so several times a request; Python's own 5 ms would add up to the deadline.
 _SWITCH_INTERVAL_S = 0.0005
@@ -35,21 +33,15 @@ def run_worker(settings: Settings, place: WorkerPlace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _MASKED)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     control = ControlBlock(place.control_path)
-    ended = threading.Event()
-    beating = threading.Thread(
-        target=_beat,
-        args=(control, place.slot, settings.server.heartbeat_timeout_ms, ended),
-        name="heartbeat",
-    )
-    beating.start()
+    heartbeat = Heartbeat(control, place.slot, settings.server.heartbeat_timeout_ms)
+    heartbeat.start()
     try:
-        return _serve(settings, place, control)
+        return _serve(settings, place, control, heartbeat)
     finally:
-        ended.set()
-        beating.join()
+        heartbeat.stop()
 
 
-def _serve(settings: Settings, place: WorkerPlace, control: ControlBlock) -> int:
+def _serve(settings: Settings, place: WorkerPlace, control: ControlBlock, heartbeat: Heartbeat) -> int:
     from server.app import App
 
     try:
@@ -58,18 +50,9 @@ def _serve(settings: Settings, place: WorkerPlace, control: ControlBlock) -> int
         log.error("this server cannot start: %s (%s)", error.message, error.reason)
         return EXIT_CONFIGURATION
     app.start()
+    heartbeat.watch(app.threads_stuck)
     control.set_state(place.slot, WorkerState.SERVING)
     signal.sigwait({signal.SIGTERM})
     control.set_state(place.slot, WorkerState.DRAINING)
     app.drain_and_stop()
     return 0
-
-
-def _beat(control: ControlBlock, slot: int, timeout_ms: float, ended: threading.Event) -> None:
-    """Beats until the worker ends; asks it to end when its parent is gone."""
-    parent = os.getppid()
-    while not ended.wait(timeout_ms / 1_000 / _BEATS_A_TIMEOUT):
-        control.beat(slot)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
-            parent = os.getppid()

@@ -23,6 +23,7 @@ from shortlist.v1 import (
 
 from server.features.event_types import EventType, PageType
 from server.handlers.messages import CatalogItem
+from server.settings import is_loopback
 
 RETRY_POLICY = {
     "methodConfig": [
@@ -46,11 +47,14 @@ RETRY_POLICY = {
 class ShortlistClient:
     """One connection to a server. Raises grpc.RpcError; a context manager closes the connection.
 
-    address: host:port. timeout_s: of every call.
+    address: host:port. timeout_s: of every call. authority: PEM of who signed the server's certificate; without it
+    the connection is plain text. token: sent with every call, over TLS only.
     """
 
     address: str
     timeout_s: float = 5.0
+    authority: bytes | None = None
+    token: str = ""
     _channel: grpc.Channel = field(init=False)
     _recommendations: recommendation_service_pb2_grpc.RecommendationServiceStub = field(init=False)
     _events: event_service_pb2_grpc.EventServiceStub = field(init=False)
@@ -64,10 +68,28 @@ class ShortlistClient:
             # Connections of one process are shared by address unless told otherwise; tests want one a worker.
             ("grpc.use_local_subchannel_pool", 1),
         ]
-        self._channel = grpc.insecure_channel(self.address, options=options)
+        credentials = self._credentials()
+        if credentials is None:
+            self._channel = grpc.insecure_channel(self.address, options=options)
+        else:
+            self._channel = grpc.secure_channel(self.address, credentials, options=options)
         self._recommendations = recommendation_service_pb2_grpc.RecommendationServiceStub(self._channel)
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
         self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(self._channel)
+
+    def _credentials(self) -> grpc.ChannelCredentials | None:
+        """Returns TLS credentials with the token; a token without TLS goes to this machine only, else ValueError."""
+        if self.authority is None:
+            if not self.token:
+                return None
+            if not is_loopback(self.address.rpartition(":")[0].strip("[]")):
+                raise ValueError("a token is sent to another machine over TLS only")
+            channel = grpc.local_channel_credentials(grpc.LocalConnectionType.LOCAL_TCP)
+        else:
+            channel = grpc.ssl_channel_credentials(self.authority)
+        if not self.token:
+            return channel
+        return grpc.composite_channel_credentials(channel, grpc.access_token_call_credentials(self.token))
 
     def __enter__(self) -> ShortlistClient:
         return self

@@ -23,6 +23,7 @@ COMMAND_MODULES = (
     # Serve
     "demo_command",
     "serve_command",
+    "restart_command",
     "recommend_command",
     # Look after
     "releases_command",
@@ -30,6 +31,7 @@ COMMAND_MODULES = (
     "backup_command",
     "doctor_command",
     "settings_command",
+    "token_command",
 )
 """In the order in which `shortlist --help` lists them."""
 

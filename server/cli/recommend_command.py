@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,6 +39,12 @@ def recommend(
     num_items: Annotated[int, typer.Option("--num-items", "-n", min=1, max=200)] = 20,
     explain: Annotated[bool, typer.Option(help="Show where the time went.")] = False,
     server: Annotated[str, typer.Option(help="host:port of a running server.")] = "127.0.0.1:50051",
+    authority: Annotated[
+        Path | None, typer.Option(help="Certificate authority of the server (PEM), where it speaks TLS.")
+    ] = None,
+    token: Annotated[
+        str, typer.Option(envvar="SHORTLIST_TOKEN", help="Where the server asks for one.", show_default=False)
+    ] = "",
 ) -> None:
     """Asks a running server for a list and prints it with names, scores and reasons."""
     import grpc
@@ -56,7 +63,8 @@ def recommend(
         explain=explain,
     )
     out = console()
-    with ShortlistClient(server) as client:
+    root = authority.read_bytes() if authority is not None else None
+    with ShortlistClient(server, authority=root, token=token) as client:
         try:
             reply = client.recommend(request)
             print_answer(out, reply, client.title, shown=num_items)

@@ -36,6 +36,7 @@ def recommend_query(
         category_ids=command.category_ids,
         local=_local_context(command.context),
         explain=command.explain,
+        quality=engine.quality(),
     )
 
 

@@ -57,7 +57,10 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, RememberedUser]):
                 self.hits += 1
                 return known
             self.misses += 1
-            known = self._users[query.user_key] = RememberedUser(basis, now_s)
+            known = RememberedUser(basis, now_s)
+            if query.quality < 1:
+                return known  # Its lists will be shorter than those that a calmer moment must find.
+            self._users[query.user_key] = known
             self._users.move_to_end(query.user_key)
             if len(self._users) > self._users_max:
                 self._users.popitem(last=False)

@@ -1,8 +1,8 @@
 """What stands between the network and a servicer, outermost first.
 
-ErrorInterceptor > GateInterceptor > AdmissionInterceptor > RequestInterceptor > DeadlineInterceptor > servicer
+AdmissionInterceptor > ErrorInterceptor > GateInterceptor > RequestInterceptor > DeadlineInterceptor > servicer
 
-They wrap the unary calls of shortlist.v1 only: health and reflection answer while the server drains or is full.
+The first has a file of its own (admission_interceptor.py). They wrap the unary calls of shortlist.v1 only: health and reflection answer while the server drains or is full.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -24,11 +24,11 @@ from server.errors import (
     FieldViolation,
     InvalidRequest,
     NotReady,
-    Overloaded,
     ShortlistError,
     StoreUnavailable,
 )
 from server.rpc.call_deadline import CallDeadline, set_call_deadline
+from server.rpc.lanes import arrived_s
 from server.rpc.status import internal_status, status_of
 
 # Messages differ from method to method and pass through here unseen.
@@ -126,39 +126,6 @@ class GateInterceptor(BehaviourInterceptor):
         return pass_gate
 
 
-class Backlog(Protocol):
-    """Something that knows how many calls run or wait."""
-
-    @property
-    def pending(self) -> int:
-        """The number of calls that run or wait now, with the one that asks."""
-        ...
-
-
-class AdmissionInterceptor(BehaviourInterceptor):
-    """Refuses a call with Overloaded while more than concurrent_requests_max run or wait.
-
-    It is asked when a call gets its thread, so the calls refused are those that have waited longest and would
-    answer latest; refusing is far cheaper than answering, so the queue is back under its limit at once.
-    """
-
-    def __init__(self, backlog: Backlog, concurrent_requests_max: int, retry_after_ms: int) -> None:
-        super().__init__()
-        self._backlog = backlog
-        self._concurrent_requests_max = concurrent_requests_max
-        self._retry_after_ms = retry_after_ms
-
-    def wrap(self, behaviour: Behaviour) -> Behaviour:
-        """Returns the behaviour behind the limit."""
-
-        def admit(request: Any, context: grpc.ServicerContext) -> Any:
-            if self._backlog.pending > self._concurrent_requests_max:
-                raise Overloaded("too many requests wait", retry_after_ms=self._retry_after_ms)
-            return behaviour(request, context)
-
-        return admit
-
-
 class RequestInterceptor(UnaryInterceptor):
     """Decodes requests on the call's own thread, and refuses those that are too large or no message at all.
 
@@ -191,7 +158,7 @@ class RequestInterceptor(UnaryInterceptor):
 
 
 class DeadlineInterceptor(BehaviourInterceptor):
-    """Sets the call's deadline: the caller's, or else deadline_ms from now."""
+    """Sets the call's deadline: the caller's, or else deadline_ms from its arrival."""
 
     def __init__(self, deadline_ms: float, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -205,7 +172,8 @@ class DeadlineInterceptor(BehaviourInterceptor):
             remaining_s = context.time_remaining()
             now_s = self._monotonic_s()
             if remaining_s is None or remaining_s > _SECONDS_WITHOUT_END:
-                set_call_deadline(CallDeadline(now_s + self._imposed_s, self._imposed_s))
+                begun_s = arrived_s() or now_s
+                set_call_deadline(CallDeadline(begun_s + self._imposed_s, self._imposed_s))
             elif remaining_s <= 0:
                 raise DeadlineExceeded("the deadline passed before the call began")
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -14,15 +14,21 @@ from shortlist.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_
 from shortlist.v1.recommendation_service_pb2_grpc import add_RecommendationServiceServicer_to_server
 from shortlist.v1.release_service_pb2_grpc import add_ReleaseServiceServicer_to_server
 
-from server.rpc.counting_thread_pool import CountingThreadPool
+from server.access.tls_files import TlsContent
+from server.access.tokens import TokenTable
+from server.access.watched_files import WatchedFiles
+from server.admission.admission import Admission, AdmissionValues
+from server.rpc.admission_interceptor import AdmissionInterceptor
+from server.rpc.auth_interceptor import AuthInterceptor
+from server.rpc.connection_limits import ConnectionLimits
 from server.rpc.interceptors import (
-    AdmissionInterceptor,
     DeadlineInterceptor,
     ErrorInterceptor,
     GateInterceptor,
     RequestInterceptor,
     ServingGate,
 )
+from server.rpc.lanes import Threads
 from server.rpc.rpc_server import RpcServer
 from server.rpc.servicers.catalog_servicer import CatalogServicer
 from server.rpc.servicers.event_servicer import EventServicer
@@ -30,6 +36,7 @@ from server.rpc.servicers.event_time_rule import EventTimeRule
 from server.rpc.servicers.profile_servicer import ProfileServicer
 from server.rpc.servicers.recommendation_servicer import RecommendationServicer
 from server.rpc.servicers.release_servicer import ReleaseServicer
+from server.rpc.tls import server_credentials
 from server.rpc.use_cases import (
     CatalogUseCases,
     EventUseCases,
@@ -38,37 +45,31 @@ from server.rpc.use_cases import (
     ReleaseUseCases,
 )
 
+RECOMMENDATION_SERVICE = "shortlist.v1.RecommendationService"
 PUBLIC_SERVICES = (
-    "shortlist.v1.RecommendationService",
+    RECOMMENDATION_SERVICE,
     "shortlist.v1.EventService",
     "shortlist.v1.CatalogService",
     "shortlist.v1.ProfileService",
 )
 ADMIN_SERVICES = ("shortlist.v1.ReleaseService",)
 
+_OTHERS_PATIENCE = 10
+"""Writes wait for the disk and batches are long: their threads may take so many times as long as those of reads."""
+
 _CORE_REFUSES_AT = 2
 """gRPC core refuses without details, but at twice the speed: the last line, behind admission's limit times this."""
-
-_FIXED_OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.max_concurrent_streams", 256),
-    ("grpc.max_connection_age_grace_ms", 10_000),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.max_allowed_incoming_connections", 2_000),
-    ("grpc.max_metadata_size", 4_096),
-    ("grpc.absolute_max_metadata_size", 8_192),
-    ("grpc.server_handshake_timeout_ms", 5_000),
-    ("grpc.server.max_pending_requests", 256),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """Where a server listens and what it takes. port 0 lets the system choose one.
 
+    read_threads: for Recommend, RecommendSimilar and RankItems. threads: for all other calls.
+
     reuse_port: several processes may listen on the port, as workers do.
-    concurrent_requests_max: calls that run or wait for one of the threads; above it calls are refused.
+    admission: how many calls may run or wait for one of the threads; more are refused. retry_after_ms: what calls
+    that are refused are told, by priority. tokens: None = calls need none. tls: None = plain text.
     deadline_ms: the time a call gets when its caller gives no deadline.
     """
 
@@ -76,14 +77,17 @@ class ServerOptions:
     port: int = 0
     reuse_port: bool = False
     threads: int = 8
-    concurrent_requests_max: int = 64
-    retry_after_ms: int = 100
+    read_threads: int = 2
+    admission: AdmissionValues = field(default_factory=AdmissionValues)
+    retry_after_ms: tuple[int, int] = (100, 1_000)
     read_message_bytes_max: int = 262_144
-    message_bytes_max: int = 4_194_304
-    connection_age_max_s: int = 300
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    stuck_threads_timeout_ms: float = 1_000.0
     future_event_tolerance_s: float = 60.0
     deadline_ms: float = 80.0
     reflection: bool = True
+    tokens: WatchedFiles[TokenTable] | None = None
+    tls: WatchedFiles[TlsContent] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,17 @@ class PublicUseCases:
     profiles: ProfileUseCases
 
 
-def build_server(use_cases: PublicUseCases, options: ServerOptions) -> RpcServer:
+def build_server(
+    use_cases: PublicUseCases, options: ServerOptions, admission: Admission | None = None
+) -> RpcServer:
     """Returns the server of the public port, bound but not started.
+
+    admission: where other parts read it too; otherwise the server makes its own from the options.
 
     Raises OSError where the port cannot be bound.
     """
     time_rule = EventTimeRule(options.future_event_tolerance_s)
-    builder = _Builder(options, "rpc")
+    builder = _Builder(options, "rpc", admission)
     add_RecommendationServiceServicer_to_server(
         RecommendationServicer(use_cases.recommend, time_rule), builder.server
     )
@@ -122,15 +130,18 @@ def build_admin_server(releases: ReleaseUseCases, options: ServerOptions) -> Rpc
 class _Builder:
     """A gRPC server with its threads and interceptors, waiting for servicers."""
 
-    def __init__(self, options: ServerOptions, name: str) -> None:
+    def __init__(self, options: ServerOptions, name: str, admission: Admission | None = None) -> None:
         self._options = options
-        self._pool = CountingThreadPool(options.threads, name)
+        patience_s = options.stuck_threads_timeout_ms / 1e3
+        self._reads = Threads.of(options.read_threads, f"{name}-read", patience_s)
+        self._others = Threads.of(options.threads, name, patience_s * _OTHERS_PATIENCE)
         self._gate = ServingGate()
+        self._admission = admission or Admission(options.admission)
         self.server = grpc.server(
-            self._pool,
-            interceptors=_interceptors(options, self._pool, self._gate),
+            self._others.pool,
+            interceptors=self._interceptors(),
             options=channel_options(options),
-            maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.concurrent_requests_max,
+            maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.admission.gradient.limit_max,
         )
 
     def finish(self, service_names: Sequence[str]) -> RpcServer:
@@ -141,35 +152,45 @@ class _Builder:
             names = (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self.server)
         port = self._bind()
-        return RpcServer(self.server, port, self._pool, self._gate, health_servicer, service_names)
+        return RpcServer(
+            self.server,
+            port,
+            (self._reads, self._others),
+            self._gate,
+            self._admission,
+            health_servicer,
+            service_names,
+        )
+
+    def _interceptors(self) -> list[grpc.ServerInterceptor]:
+        options = self._options
+        # The first two decide on the receiving thread, and end calls there: nothing may stand in front of them.
+        auth = [] if options.tokens is None else [AuthInterceptor(options.tokens.current)]
+        return [
+            *auth,
+            AdmissionInterceptor(self._admission, self._reads, self._others, options.retry_after_ms),
+            ErrorInterceptor(),
+            GateInterceptor(self._gate, options.retry_after_ms[0]),
+            RequestInterceptor(options.read_message_bytes_max, options.connections.message_bytes_max),
+            DeadlineInterceptor(options.deadline_ms),
+        ]
 
     def _bind(self) -> int:
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
         address = f"{host}:{self._options.port}"
         try:
-            port = self.server.add_insecure_port(address)
+            if self._options.tls is None:
+                port = self.server.add_insecure_port(address)
+            else:
+                port = self.server.add_secure_port(address, server_credentials(self._options.tls))
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}") from error
         return port
 
 
-def _interceptors(
-    options: ServerOptions, pool: CountingThreadPool, gate: ServingGate
-) -> list[grpc.ServerInterceptor]:
-    return [
-        ErrorInterceptor(),
-        GateInterceptor(gate, options.retry_after_ms),
-        AdmissionInterceptor(pool, options.concurrent_requests_max, options.retry_after_ms),
-        RequestInterceptor(options.read_message_bytes_max, options.message_bytes_max),
-        DeadlineInterceptor(options.deadline_ms),
-    ]
-
-
 def channel_options(options: ServerOptions) -> tuple[tuple[str, int], ...]:
     """Returns gRPC core's options, for a server of one's own that is to be compared with this one."""
     return (
-        *_FIXED_OPTIONS,
+        *options.connections.channel_options(),
         ("grpc.so_reuseport", int(options.reuse_port)),
-        ("grpc.max_receive_message_length", options.message_bytes_max),
-        ("grpc.max_connection_age_ms", options.connection_age_max_s * 1_000),
     )

@@ -8,6 +8,8 @@
 | Overloaded       | RESOURCE_EXHAUSTED  | fixed           | RetryInfo                            |
 | NotReady         | UNAVAILABLE         | fixed           | RetryInfo                            |
 | StoreUnavailable | UNAVAILABLE         | fixed           | RetryInfo                            |
+| Unauthenticated  | UNAUTHENTICATED     | fixed           | none                                 |
+| PermissionDenied | PERMISSION_DENIED   | fixed           | none                                 |
 | DeadlineExceeded | DEADLINE_EXCEEDED   | fixed           | none                                 |
 | anything else    | INTERNAL            | fixed           | none; ErrorInfo.metadata has log_id  |
 
@@ -32,9 +34,11 @@ from server.errors import (
     NotFound,
     NotReady,
     Overloaded,
+    PermissionDenied,
     Refused,
     ShortlistError,
     StoreUnavailable,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -100,6 +104,12 @@ STATUS_TABLE: Mapping[type[ShortlistError], StatusRow] = {
         grpc.StatusCode.UNAVAILABLE, "A store did not answer, or is full; try again later.", _retry
     ),
     Unavailable: StatusRow(grpc.StatusCode.UNAVAILABLE, "Try again later.", _retry),
+    Unauthenticated: StatusRow(
+        grpc.StatusCode.UNAUTHENTICATED, "This server asks for a valid bearer token.", _no_details
+    ),
+    PermissionDenied: StatusRow(
+        grpc.StatusCode.PERMISSION_DENIED, "The token lacks the role that this call needs.", _no_details
+    ),
     DeadlineExceeded: StatusRow(
         grpc.StatusCode.DEADLINE_EXCEEDED, "The time that the caller gave is used up.", _no_details
     ),

@@ -10,6 +10,7 @@ from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch
+from server.sources.list_length import cut
 
 _WEIGHTS = np.array([0.7, 0.3], np.float32)
 """What users did with items together says more than how near their vectors are."""
@@ -30,7 +31,8 @@ class ContextNeighboursSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the similar items; because = the context item."""
-        wanted = overfetch(query, self._limit)
+        limit = cut(query, self._limit)
+        wanted = overfetch(query, limit)
         neighbours, neighbour_scores = self._neighbours(query, wanted)
         nearest, nearest_scores = self._nearest(query, wanted)
         offsets = np.array([0, len(neighbours), len(neighbours) + len(nearest)], np.int32)
@@ -46,7 +48,7 @@ class ContextNeighboursSource(Source[RecommendQuery]):
         if query.restricted:
             kept = inside(query, rows)
             rows, scores = rows[kept], scores[kept]
-        rows, scores = rows[: self._limit], scores[: self._limit]
+        rows, scores = rows[:limit], scores[:limit]
         return Retrieved(rows, scores, self._because(query, rows))
 
     @staticmethod

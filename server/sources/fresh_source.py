@@ -7,6 +7,7 @@ from server.pipeline.query import Retrieved
 from server.pipeline.stages import Source
 from server.query import RecommendQuery
 from server.sources.category_restriction import inside
+from server.sources.list_length import cut
 
 
 class FreshSource(Source[RecommendQuery]):
@@ -26,5 +27,5 @@ class FreshSource(Source[RecommendQuery]):
         if query.restricted:
             rows = rows[inside(query, rows)]
         scores = exact_search(query.user_vector, query.release.arrays.item_vectors, rows)
-        best = top_k(scores, self._limit)
+        best = top_k(scores, cut(query, self._limit))
         return Retrieved(rows[best], scores[best])

@@ -11,8 +11,20 @@ LENGTHENED_MAX = 2
 """A list is lengthened by unwanted items to this many times its limit at most."""
 
 
+_LENGTH_MIN = 2
+"""No list is cut below this many times the number of items asked for."""
+
+
+def cut(query: RecommendQuery, limit: int) -> int:
+    """Returns what is left of a list's limit while the server saves work."""
+    if query.quality >= 1:
+        return limit
+    return min(limit, max(round(limit * query.quality), query.num_items * _LENGTH_MIN))
+
+
 def lengthened(query: RecommendQuery, limit: int) -> int:
     """Returns how many entries to ask for, so that `limit` of them are wanted even if all unwanted ones are there."""
+    limit = cut(query, limit)
     return min(limit + len(query.unwanted_rows), limit * LENGTHENED_MAX)
 
 
@@ -21,6 +33,7 @@ def wanted_length(query: RecommendQuery, rows: Rows, limit: int) -> int:
 
     Unwanted entries stay in: the filters drop them, and the report says how many and why.
     """
+    limit = cut(query, limit)
     if len(rows) <= limit or not len(query.unwanted_rows):
         return limit
     wanted = np.flatnonzero(keep_not_in(rows, query.unwanted_rows))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -13,7 +15,7 @@ import grpc
 import pytest
 
 from server.cli.client import ShortlistClient, recommend_request
-from tests.support.server_process import ServerProcess, running_server
+from tests.support.server_process import REPOSITORY, ServerProcess, running_server
 from tests.support.small_release import build_small_release
 
 
@@ -120,6 +122,18 @@ def test_sighup_replaces_every_worker_without_a_failed_call(server: ServerProces
         load.await_calls(20)
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: not pids(server) & before)
+    assert load.failures == []
+
+
+def test_restart_command_replaces_every_worker_and_waits_for_it(server: ServerProcess) -> None:
+    before = pids(server)
+    command = [sys.executable, "-m", "server", "restart", "--data-dir", str(server.data_dir)]
+    with LightLoad(server) as load:
+        load.await_calls(20)
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        load.await_calls(20)
+    assert done.stdout == "2 workers are new\n", done.stderr
+    assert not pids(server) & before
     assert load.failures == []
 
 

@@ -8,9 +8,23 @@ import pytest
 from pydantic import ValidationError
 
 from server.cli.settings_command import Knob, knobs, markdown_page
-from server.settings import CONFIG_VARIABLE, BudgetSettings, ScenarioSettings, Settings
+from server.settings import (
+    CONFIG_VARIABLE,
+    BudgetSettings,
+    ScenarioSettings,
+    SecuritySettings,
+    ServerSettings,
+    Settings,
+)
 
 KNOBS = [knob for knob in knobs(Settings()) if not knob.name.startswith("scenarios")]
+NEEDS = {
+    "server.admin_host": ("security.tokens_file",),
+    "security.tls_certificate_file": ("security.tls_key_file",),
+    "security.tls_key_file": ("security.tls_certificate_file",),
+    "security.tls_client_authority_file": ("security.tls_certificate_file", "security.tls_key_file"),
+}
+"""Settings that are refused alone, and those that they need."""
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -24,6 +38,8 @@ def valid_change(knob: Knob) -> str:
         return "lmdb:elsewhere"
     if knob.name.endswith("host"):
         return "0.0.0.0"
+    if knob.name.startswith("security."):
+        return "file.pem"
     if knob.name == "budget.deadline_ms":
         return "100"
     if knob.name.startswith("budget."):
@@ -47,6 +63,8 @@ def test_every_number_has_both_limits(knob: Knob) -> None:
 
 @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
 def test_every_setting_is_taken_from_the_environment(knob: Knob, monkeypatch: pytest.MonkeyPatch) -> None:
+    for other in NEEDS.get(knob.name, ()):
+        monkeypatch.setenv(f"SHORTLIST_{other.upper().replace('.', '__')}", "other.pem")
     change = valid_change(knob)
     monkeypatch.setenv(knob.environment, change)
     found = next(other for other in knobs(Settings()) if other.name == knob.name).value
@@ -93,3 +111,22 @@ def test_budgets_beyond_the_deadline_are_refused() -> None:
 
 def test_settings_page_is_fresh() -> None:
     assert (REPOSITORY / "docs" / "settings.md").read_text() == markdown_page()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "shop.internal"])
+def test_admin_port_that_others_can_reach_needs_tokens(host: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"set security\.tokens_file"):
+        Settings(server=ServerSettings(admin_host=host))
+    tokens = SecuritySettings(tokens_file=str(tmp_path / "tokens.toml"))
+    assert Settings(server=ServerSettings(admin_host=host), security=tokens).server.admin_host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.5", "::1", "localhost"])
+def test_admin_port_on_loopback_needs_none(host: str) -> None:
+    assert Settings(server=ServerSettings(admin_host=host)).server.admin_host == host
+
+
+@pytest.mark.parametrize("name", ["tls_certificate_file", "tls_key_file", "tls_client_authority_file"])
+def test_tls_files_go_together(name: str) -> None:
+    with pytest.raises(ValidationError, match="tls_certificate_file"):
+        SecuritySettings(**{name: "x"})

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from server.control_block import ControlBlock, WorkerState
-from server.supervisor import EXIT_CONFIGURATION, RestartPolicy, Supervisor, SupervisorOptions
+from server.restart_policy import RestartPolicy
+from server.supervisor import EXIT_CONFIGURATION, Supervisor, SupervisorOptions
 
 WORKER = """
 import signal, sys, threading
@@ -101,6 +102,32 @@ def test_worker_that_hangs_is_killed_and_replaced(supervisor: Supervisor) -> Non
     tick_until(supervisor, lambda: victim not in serving_pids(supervisor) and all_serve(supervisor)())
 
 
+def test_worker_that_says_it_is_stuck_is_killed_and_replaced(
+    supervisor: Supervisor, control: ControlBlock
+) -> None:
+    tick_until(supervisor, all_serve(supervisor))
+    victim = supervisor.statuses()[0]
+    control.set_state(victim.slot, WorkerState.STUCK)
+    tick_until(supervisor, lambda: victim.pid not in serving_pids(supervisor) and all_serve(supervisor)())
+    assert supervisor.kills == {"has every thread stuck": 1}
+
+
+def test_a_parent_that_was_away_itself_holds_no_worker_to_that_time(
+    supervisor: Supervisor, control: ControlBlock
+) -> None:
+    tick_until(supervisor, all_serve(supervisor))
+    before = serving_pids(supervisor)
+    for pid in before:
+        os.kill(pid, signal.SIGSTOP)
+    threading.Event().wait(1.2)  # twice the timeout, in which the parent does not look
+    supervisor.tick()
+    assert serving_pids(supervisor) == before
+    for pid in before:
+        os.kill(pid, signal.SIGCONT)
+    tick_until(supervisor, all_serve(supervisor))
+    assert serving_pids(supervisor) == before
+
+
 def test_rolling_restart_replaces_every_worker_and_never_serves_with_fewer(supervisor: Supervisor) -> None:
     tick_until(supervisor, all_serve(supervisor))
     before = serving_pids(supervisor)
@@ -159,11 +186,29 @@ def test_crash_loop_is_slowed_down(control: ControlBlock) -> None:
 
     options = SupervisorOptions(workers=1, heartbeat_timeout_ms=5_000, drain_timeout_s=1)
     supervisor = Supervisor(options, control, counted, clock=lambda: now[0])
+    waiting: list[int] = []
     for _ in range(12):
         supervisor.tick()
+        waiting.append(supervisor.waiting_seats)
         now[0] += 1.0
+    assert waiting[6:11] == [0, 1, 1, 1, 1]
     # An end is noticed one tick later; from there on it waits 0, 1, 2 and 4 s.
     assert starts == [0.0, 1.0, 3.0, 6.0, 11.0]
+
+
+def test_workers_that_are_told_to_end_again_and_again_are_replaced_at_once(control: ControlBlock) -> None:
+    now = [0.0]
+    options = SupervisorOptions(workers=1, heartbeat_timeout_ms=5_000, drain_timeout_s=5)
+    supervisor = Supervisor(options, control, starter(control), clock=lambda: now[0])
+    for _ in range(3):
+        tick_until(supervisor, lambda: len(serving_pids(supervisor)) == 1)
+        (pid,) = serving_pids(supervisor)
+        now[0] += 2.0
+        os.kill(pid, signal.SIGTERM)
+        tick_until(supervisor, lambda pid=pid: pid not in {s.pid for s in supervisor.statuses()})  # type: ignore[misc]
+        assert supervisor.waiting_seats == 0
+    supervisor.stop()
+    tick_until(supervisor, lambda: not supervisor.statuses())
 
 
 def test_set_up_that_no_restart_can_cure_ends_the_parent(control: ControlBlock) -> None:

@@ -20,6 +20,7 @@ COMMANDS = [
     "publish",
     "demo",
     "serve",
+    "restart",
     "recommend",
     "releases",
     "rollback",
@@ -28,6 +29,7 @@ COMMANDS = [
     "restore",
     "doctor",
     "settings",
+    "token",
     "version",
 ]
 

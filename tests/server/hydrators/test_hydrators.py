@@ -97,6 +97,15 @@ class TestRememberedUserHydrator(HydratorContract):
         shop.users.add("ann", [("item-0001", EventType.VIEW, 0)])
         assert stage.hydrate(self.query(shop)) is not entry
 
+    def test_what_is_cut_short_under_load_is_used_once(self, shop: Shop) -> None:
+        stage = self.stage(shop)
+        hasty = self.query(shop)
+        hasty.quality = 0.5
+        cut = stage.hydrate(hasty)
+        whole = stage.hydrate(self.query(shop))
+        assert whole is not cut
+        assert stage.hydrate(hasty) is whole
+
     def test_nothing_is_remembered_past_its_age(self, shop: Shop) -> None:
         stage = RememberedUserHydrator(2, 0.0)
         assert stage.hydrate(self.query(shop)) is not stage.hydrate(self.query(shop))

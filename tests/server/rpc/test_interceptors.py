@@ -10,9 +10,9 @@ from shortlist.v1 import catalog_service_pb2 as catalog_pb
 from shortlist.v1 import event_service_pb2 as event_pb
 from shortlist.v1 import recommendation_service_pb2 as pb
 
-from server.errors import DeadlineExceeded, Overloaded
+from server.errors import DeadlineExceeded
 from server.rpc.call_deadline import CallDeadline, call_deadline
-from server.rpc.interceptors import AdmissionInterceptor, DeadlineInterceptor
+from server.rpc.interceptors import DeadlineInterceptor
 from tests.support.recording_use_cases import RecordingUseCases
 from tests.support.rpc_client import RpcClient, refusal_of
 
@@ -63,26 +63,6 @@ def test_commands_carry_the_deadline(client: RpcClient, use_cases: RecordingUseC
     assert started_s + 0.08 <= imposed.deadline_s <= time.monotonic() + 0.08
     # On the wire a timeout has three digits or so, rounded up.
     assert started_s + 1_000 <= own.deadline_s <= time.monotonic() + 1_020
-
-
-class Waiting:
-    """A backlog of a given length."""
-
-    def __init__(self, pending: int) -> None:
-        self.pending = pending
-
-
-@pytest.mark.parametrize("pending", [1, 64])
-def test_calls_up_to_the_limit_are_admitted(pending: int) -> None:
-    behaviour = AdmissionInterceptor(Waiting(pending), 64, 50).wrap(lambda request, context: "answer")
-    assert behaviour(None, cast("grpc.ServicerContext", None)) == "answer"
-
-
-def test_calls_above_the_limit_are_refused() -> None:
-    behaviour = AdmissionInterceptor(Waiting(65), 64, 50).wrap(lambda request, context: "answer")
-    with pytest.raises(Overloaded) as caught:
-        behaviour(None, cast("grpc.ServicerContext", None))
-    assert caught.value.retry_after_ms == 50
 
 
 def exclusions(bytes_wanted: int) -> list[str]:

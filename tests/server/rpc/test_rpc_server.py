@@ -64,6 +64,32 @@ def test_every_service_is_healthy_from_open_on(admin: bool) -> None:
         assert {health_of(client, name) for name in names} == {NOT_SERVING}
 
 
+def test_degraded_answers_show_in_a_name_of_their_own_and_the_service_goes_on() -> None:
+    service = PUBLIC_SERVICES[0]
+    with started() as (server, client):
+        server.open()
+        assert health_of(client, f"{service}/degraded") == SERVING
+        server.set_degraded(service, True)
+        assert health_of(client, f"{service}/degraded") == NOT_SERVING
+        assert {health_of(client, name) for name in ("", service)} == {SERVING}
+        server.set_degraded(service, False)
+        assert health_of(client, f"{service}/degraded") == SERVING
+
+
+def test_who_watches_is_told_of_a_drain_and_of_unknown_services() -> None:
+    with started() as (server, client):
+        server.open()
+        stub = health_pb2_grpc.HealthStub(client.channel)
+        watched = stub.Watch(health_pb2.HealthCheckRequest(service=PUBLIC_SERVICES[0]), timeout=20)
+        assert next(watched).status == SERVING
+        server.announce_drain()
+        assert next(watched).status == NOT_SERVING
+        watched.cancel()
+        unknown = stub.Watch(health_pb2.HealthCheckRequest(service="shortlist.v1.Nothing"), timeout=20)
+        assert next(unknown).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        unknown.cancel()
+
+
 def test_an_announced_drain_says_not_serving_and_goes_on_answering() -> None:
     with started() as (server, client):
         server.open()
@@ -126,30 +152,6 @@ def test_a_running_call_is_answered_while_the_server_drains() -> None:
         assert running.result().recommendation_id == "r1"
         drain.join(10)
         assert drained == [True]
-
-
-def test_calls_that_wait_behind_too_many_are_refused() -> None:
-    entered, release, tick = threading.Event(), threading.Event(), threading.Event()
-
-    def wait() -> None:
-        entered.set()
-        assert release.wait(10)
-
-    use_cases = RecordingUseCases(before=wait)
-    with started(use_cases, replace(OPTIONS, threads=1, concurrent_requests_max=2)) as (server, client):
-        server.open()
-        running = client.recommendations.Recommend.future(REQUEST, timeout=10)
-        assert entered.wait(10)
-        waiting = [client.recommendations.Recommend.future(REQUEST, timeout=10) for _ in range(3)]
-        for _ in range(10_000):
-            if server.pending_calls == 4 or tick.wait(0.001):
-                break
-        release.set()
-        outcomes = [call.exception() for call in (running, *waiting)]
-    # The first to get the thread has two behind it and is one too many; those two fit into the limit.
-    refused = [outcome.code() for outcome in outcomes if isinstance(outcome, grpc.RpcError)]
-    assert refused == [grpc.StatusCode.RESOURCE_EXHAUSTED]
-    assert len(use_cases.calls) == 3
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:

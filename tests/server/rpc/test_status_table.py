@@ -16,10 +16,12 @@ from server.errors import (
     NotFound,
     NotReady,
     Overloaded,
+    PermissionDenied,
     Refused,
     ReleaseRefused,
     ShortlistError,
     StoreUnavailable,
+    Unauthenticated,
     Unavailable,
 )
 from tests.support.recording_use_cases import RecordingUseCases
@@ -80,6 +82,18 @@ def refused(client: RpcClient, use_cases: RecordingUseCases, error: Exception) -
             "A store did not answer, or is full; try again later.",
         ),
         (Unavailable(SECRET), grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", "Try again later."),
+        (
+            Unauthenticated(SECRET),
+            grpc.StatusCode.UNAUTHENTICATED,
+            "TOKEN_INVALID",
+            "This server asks for a valid bearer token.",
+        ),
+        (
+            PermissionDenied(SECRET),
+            grpc.StatusCode.PERMISSION_DENIED,
+            "ROLE_MISSING",
+            "The token lacks the role that this call needs.",
+        ),
         (
             DeadlineExceeded(SECRET),
             grpc.StatusCode.DEADLINE_EXCEEDED,

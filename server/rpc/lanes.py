@@ -1,0 +1,149 @@
+"""Ways for a call to its thread, chosen by the handler that an interceptor returns.
+
+gRPC submits a call to its behaviour's ``experimental_thread_pool`` where it has one (grpc/_server.py, grpcio 1.85). A
+lane stands there in front of the server's threads. Should grpcio lose the attribute, refused calls are refused by
+the server's threads, later, and the tests of this package say so.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+import grpc
+
+from server.admission.admission import Admission
+from server.admission.priority import Priority
+from server.rpc.counting_thread_pool import CountingThreadPool
+from server.rpc.thread_stamps import ThreadStamps
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Arrival(threading.local):
+    time_s: float | None = None
+
+
+_ARRIVAL = _Arrival()
+
+
+def arrived_s() -> float | None:
+    """Returns the time.monotonic() value at which the call on this thread arrived; None outside a lane."""
+    return _ARRIVAL.time_s
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Some of the server's threads, with what their watchdog reads."""
+
+    pool: CountingThreadPool
+    stamps: ThreadStamps
+
+    @classmethod
+    def of(cls, count: int, name: str, patience_s: float) -> Threads:
+        """Returns so many threads; patience_s: how long a call may keep one."""
+        return cls(CountingThreadPool(count, name), ThreadStamps(count, patience_s))
+
+
+class CountedLane(ThreadPoolExecutor):
+    """Passes calls on to the server's threads, and tells the admission of their arrival and end.
+
+    It has no threads of its own. quick: whether the calls are of like work, so that their time says how the server
+    is doing, and no healthy one takes long.
+    """
+
+    def __init__(
+        self,
+        behind: Threads,
+        admission: Admission,
+        priority: Priority,
+        *,
+        quick: bool,
+    ) -> None:
+        super().__init__(max_workers=1)
+        self._behind = behind.pool
+        self._stamps = behind.stamps
+        self._admission = admission
+        self._priority = priority
+        self._quick = quick
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Runs fn on one of the server's threads."""
+        arrived_s = time.monotonic()
+        self._admission.enter(self._priority)
+        try:
+            # mypy cannot follow P through two callables.
+            future = self._behind.submit(self._run, arrived_s, fn, *args, **kwargs)  # type: ignore[arg-type]
+        except RuntimeError:  # the threads have been shut down
+            self._admission.leave(None)
+            raise
+        # Called however the call ends, be it cancelled before it had a thread.
+        future.add_done_callback(partial(self._end, arrived_s))
+        return future
+
+    def _run(self, arrived_s: float, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        _ARRIVAL.time_s = arrived_s
+        self._stamps.begin()
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            self._stamps.end()
+            _ARRIVAL.time_s = None
+
+    def _end(self, arrived_s: float, future: Future[Any]) -> None:
+        measured = self._quick and not future.cancelled()
+        self._admission.leave(time.monotonic() - arrived_s if measured else None)
+
+
+class InlineLane(ThreadPoolExecutor):
+    """Runs calls at once on the thread that receives them: for refusals, which wait for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Runs fn and returns its outcome."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class RefusingBehaviour:
+    """Ends a call with a status, on the thread that received it and without reading its message."""
+
+    def __init__(self, status: grpc.Status) -> None:
+        self.experimental_thread_pool = InlineLane()
+        self._status = status
+
+    def __call__(self, request: object, context: grpc.ServicerContext) -> None:
+        context.abort_with_status(self._status)
+
+
+def refusing_handler(status: grpc.Status) -> grpc.RpcMethodHandler[Any, Any]:
+    """Returns a handler that ends any call with the status.
+
+    It takes a stream, whatever the method: gRPC reads a single message before it calls, but a stream only on demand.
+    """
+    return grpc.stream_unary_rpc_method_handler(RefusingBehaviour(status))
+
+
+class LaneBehaviour:
+    """A behaviour that is called on the threads behind a lane."""
+
+    def __init__(
+        self, behaviour: Callable[[Any, grpc.ServicerContext], Any], lane: ThreadPoolExecutor
+    ) -> None:
+        self.experimental_thread_pool = lane
+        self._behaviour = behaviour
+
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Any:
+        return self._behaviour(request, context)
