@@ -21,6 +21,7 @@ from server.handlers.releases import ReleaseHandler
 from server.pipeline.budget import BudgetValues
 from server.pipeline.side_effect_runner import SideEffect, SideEffectRunner
 from server.query import ScenarioValues
+from server.query_observation import observe_query
 from server.release_switch import ReleaseSwitch
 from server.release_watcher import ReleaseWatcher
 from server.releases.release_holder import ReleaseHolder
@@ -32,7 +33,10 @@ from server.side_effects.recommendation_store_effect import RecommendationStoreE
 from server.storage import open_store
 from server.stores.protocols import LoggedRecommendation
 from server.stores.store import Store
+from server.telemetry.keeping import KeepValues
+from server.telemetry.trace_exporter import ExportValues
 from server.worker_place import WorkerPlace
+from server.worker_telemetry import TraceValues, WorkerTelemetry
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,7 @@ class App:
     watcher: ReleaseWatcher
     effects: SideEffectRunner[LoggedRecommendation]
     servers: list[RpcServer]
+    telemetry: WorkerTelemetry
 
     @classmethod
     def build(cls, settings: Settings, place: WorkerPlace, control: ControlBlock) -> App:
@@ -74,19 +79,22 @@ class App:
         watcher.look()
         effects = _side_effects(settings, place, store)
         public = _public_use_cases(settings, store, holder, control, effects)
-        servers = [build_server(public, _server_options(settings, place.port))]
+        telemetry = WorkerTelemetry(_trace_values(settings))
+        servers = [build_server(public, _server_options(settings, place.port), telemetry.requests)]
         if place.seat == 0:
             releases = ReleaseHandler(
                 settings.data_dir / "releases",
                 switch=ReleaseSwitch(control).announce_and_wait,
                 statuses=ReleaseSwitch(control).statuses,
             )
-            servers.append(build_admin_server(releases, _admin_options(settings, place.admin_port)))
-        return cls(settings, store, watcher, effects, servers)
+            options = _admin_options(settings, place.admin_port)
+            servers.append(build_admin_server(releases, options, telemetry.requests))
+        return cls(settings, store, watcher, effects, servers, telemetry)
 
     def start(self) -> None:
         """Takes calls from now on."""
         self.effects.start()
+        self.telemetry.start()
         self.watcher.start()
         for server in self.servers:
             server.start()
@@ -101,6 +109,7 @@ class App:
         for server in self.servers:
             if not server.drain(knobs.drain_grace_s):
                 log.warning("calls were cut off after %.1f s", knobs.drain_grace_s)
+        self.telemetry.stop()
         self.watcher.stop(_STOP_TIMEOUT_S)
         if self.effects.stop(_STOP_TIMEOUT_S):
             self.store.close()
@@ -146,12 +155,23 @@ def _public_use_cases(
     control: ControlBlock,
     effects: SideEffectRunner[LoggedRecommendation],
 ) -> PublicUseCases:
-    engine = Engine(engine_values(settings), EngineParts(users=store.users))
+    engine = Engine(engine_values(settings), EngineParts(users=store.users, observe=observe_query))
     return PublicUseCases(
         recommend=RecommendHandler(engine, holder, effects.submit),
         events=EventsHandler(store.events, store.recommendations),
         catalog=CatalogHandler(store.overlay, holder, announce=control.raise_overlay_sequence),
         profiles=ProfileHandler(store.users, store.events),
+    )
+
+
+def _trace_values(settings: Settings) -> TraceValues:
+    knobs = settings.telemetry
+    return TraceValues(
+        url=knobs.traces_url,
+        service_name=knobs.service_name,
+        timeout_s=knobs.traces_timeout_s,
+        keep=KeepValues(knobs.traces_head_ratio, knobs.traces_slow_ms, knobs.traces_rate_max),
+        export=ExportValues(queue_max=knobs.traces_queue_max),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from server.errors import FieldViolation, InvalidRequest, ShortlistError
@@ -115,7 +115,8 @@ class EngineParts:
     """What the engine is built on.
 
     users_in_process: whether users are read within this process; a fallback reads a record only then.
-    clock: monotonic seconds, that of the commands' deadlines.
+    clock: monotonic seconds, that of the commands' deadlines. observe: is told of every query that was served, and the
+    number of its items.
     """
 
     users: UserStore
@@ -123,6 +124,7 @@ class EngineParts:
     tower: UserTower = field(default_factory=LocalUserTower)
     scorer: CandidateScorer = field(default_factory=LocalScorer)
     clock: Clock = time.monotonic
+    observe: Callable[[RecommendQuery, int], None] | None = None
 
 
 class Engine:
@@ -132,6 +134,7 @@ class Engine:
         self.values = values
         self.clock = parts.clock
         self.failures = FailureLog(parts.clock)
+        self._observe = parts.observe
         self._scenarios = _all_scenarios(values.scenarios)
         self._recommend = Pipeline(_recommend_parts(values.retrieval, parts))
         self._rank = Pipeline(_rank_parts(values.retrieval, parts))
@@ -162,6 +165,15 @@ class Engine:
         return self._recommend.retrieve(query)
 
     def _run(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
+        batch = None
+        try:
+            batch = self._answer(pipeline, query)
+            return batch
+        finally:
+            if self._observe is not None:
+                self._observe(query, 0 if batch is None else len(batch))
+
+    def _answer(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
         try:
             return pipeline.run(query)
         except StageFailed as failed:

@@ -193,6 +193,25 @@ class ReleaseSettings(_Section):
     """Whether a release's pages are read in before it serves."""
 
 
+class TelemetrySettings(_Section):
+    """Traces and metrics."""
+
+    traces_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """Where traces are sent, as OTLP over HTTP: `http://host:4318/v1/traces`. Empty: none are made."""
+    service_name: str = Field("shortlist", min_length=1)
+    """The name that traces carry."""
+    traces_head_ratio: float = Field(0.01, ge=0, le=1)
+    """Share of the calls whose trace is kept whatever becomes of them, where the caller has not decided."""
+    traces_slow_ms: float = Field(80, ge=0, le=600_000)
+    """The trace of every call that takes longer is kept."""
+    traces_rate_max: float = Field(50, ge=1, le=100_000)
+    """Traces a second that one worker keeps; more are counted and let go."""
+    traces_queue_max: int = Field(500, ge=1, le=100_000)
+    """Kept traces that wait to be sent in one worker; more are counted and let go."""
+    traces_timeout_s: float = Field(5, gt=0, le=60)
+    """How long the collector may take for a batch, with all tries."""
+
+
 class Settings(BaseSettings):
     """All sections. An unknown key is an error that names it."""
 
@@ -214,6 +233,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     logs: LogSettings = LogSettings()
     release: ReleaseSettings = ReleaseSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def settings_customise_sources(

@@ -43,6 +43,9 @@ MAY_IMPORT: dict[str, str] = {
     "engine": f"{' '.join(STAGES)} {STAGE_MAY} handlers.messages",
     "handlers": "engine query pipeline stores releases features errors ext numpy",
     "rpc": "handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
+    "telemetry": "errors opentelemetry prometheus_client",
+    "query_observation": "engine query telemetry",
+    "worker_telemetry": "telemetry",
     "app": "*",
     "cli": "app storage running_server settings supervisor worker worker_place housekeeping control_block errors features ext engine handlers query stores releases offline stubs grpc google "
     "grpc_health numpy typer rich pydantic annotated_types pyarrow",

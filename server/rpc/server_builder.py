@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -30,6 +31,7 @@ from server.rpc.servicers.event_time_rule import EventTimeRule
 from server.rpc.servicers.profile_servicer import ProfileServicer
 from server.rpc.servicers.recommendation_servicer import RecommendationServicer
 from server.rpc.servicers.release_servicer import ReleaseServicer
+from server.rpc.telemetry_interceptor import CallObserver, TelemetryInterceptor
 from server.rpc.use_cases import (
     CatalogUseCases,
     EventUseCases,
@@ -96,13 +98,15 @@ class PublicUseCases:
     profiles: ProfileUseCases
 
 
-def build_server(use_cases: PublicUseCases, options: ServerOptions) -> RpcServer:
-    """Returns the server of the public port, bound but not started.
+def build_server(
+    use_cases: PublicUseCases, options: ServerOptions, observer: CallObserver[Any] | None = None
+) -> RpcServer:
+    """Returns the server of the public port, bound but not started. observer: is told of every call.
 
     Raises OSError where the port cannot be bound.
     """
     time_rule = EventTimeRule(options.future_event_tolerance_s)
-    builder = _Builder(options, "rpc")
+    builder = _Builder(options, "rpc", observer)
     add_RecommendationServiceServicer_to_server(
         RecommendationServicer(use_cases.recommend, time_rule), builder.server
     )
@@ -112,9 +116,11 @@ def build_server(use_cases: PublicUseCases, options: ServerOptions) -> RpcServer
     return builder.finish(PUBLIC_SERVICES)
 
 
-def build_admin_server(releases: ReleaseUseCases, options: ServerOptions) -> RpcServer:
+def build_admin_server(
+    releases: ReleaseUseCases, options: ServerOptions, observer: CallObserver[Any] | None = None
+) -> RpcServer:
     """Returns the server of the admin port, bound but not started. Raises OSError as build_server does."""
-    builder = _Builder(options, "admin")
+    builder = _Builder(options, "admin", observer)
     add_ReleaseServiceServicer_to_server(ReleaseServicer(releases), builder.server)
     return builder.finish(ADMIN_SERVICES)
 
@@ -122,13 +128,13 @@ def build_admin_server(releases: ReleaseUseCases, options: ServerOptions) -> Rpc
 class _Builder:
     """A gRPC server with its threads and interceptors, waiting for servicers."""
 
-    def __init__(self, options: ServerOptions, name: str) -> None:
+    def __init__(self, options: ServerOptions, name: str, observer: CallObserver[Any] | None) -> None:
         self._options = options
         self._pool = CountingThreadPool(options.threads, name)
         self._gate = ServingGate()
         self.server = grpc.server(
             self._pool,
-            interceptors=_interceptors(options, self._pool, self._gate),
+            interceptors=[*_observed(observer), *_interceptors(options, self._pool, self._gate)],
             options=channel_options(options),
             maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.concurrent_requests_max,
         )
@@ -151,6 +157,10 @@ class _Builder:
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}") from error
         return port
+
+
+def _observed(observer: CallObserver[Any] | None) -> list[grpc.ServerInterceptor]:
+    return [] if observer is None else [TelemetryInterceptor(observer)]
 
 
 def _interceptors(

@@ -24,6 +24,10 @@ def valid_change(knob: Knob) -> str:
         return "lmdb:elsewhere"
     if knob.name.endswith("host"):
         return "0.0.0.0"
+    if knob.name.endswith("_url"):
+        return "http://127.0.0.1:1/elsewhere"
+    if knob.name.endswith("_name"):
+        return "another"
     if knob.name == "budget.deadline_ms":
         return "100"
     if knob.name.startswith("budget."):
