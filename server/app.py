@@ -27,6 +27,7 @@ from server.release_watcher import ReleaseWatcher
 from server.releases.release_holder import ReleaseHolder
 from server.rpc.rpc_server import RpcServer
 from server.rpc.server_builder import PublicUseCases, ServerOptions, build_admin_server, build_server
+from server.running_server import metrics_path
 from server.settings import ScenarioSettings, Settings
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
@@ -36,7 +37,7 @@ from server.stores.store import Store
 from server.telemetry.keeping import KeepValues
 from server.telemetry.trace_exporter import ExportValues
 from server.worker_place import WorkerPlace
-from server.worker_telemetry import TraceValues, WorkerTelemetry
+from server.worker_telemetry import MetricValues, TraceValues, WorkerTelemetry
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class App:
         watcher.look()
         effects = _side_effects(settings, place, store)
         public = _public_use_cases(settings, store, holder, control, effects)
-        telemetry = WorkerTelemetry(_trace_values(settings))
+        telemetry = WorkerTelemetry(_trace_values(settings), _metric_values(settings, place))
         servers = [build_server(public, _server_options(settings, place.port), telemetry.requests)]
         if place.seat == 0:
             releases = ReleaseHandler(
@@ -89,6 +90,7 @@ class App:
             )
             options = _admin_options(settings, place.admin_port)
             servers.append(build_admin_server(releases, options, telemetry.requests))
+        _poll(telemetry, holder, effects, servers[0])
         return cls(settings, store, watcher, effects, servers, telemetry)
 
     def start(self) -> None:
@@ -173,6 +175,42 @@ def _trace_values(settings: Settings) -> TraceValues:
         keep=KeepValues(knobs.traces_head_ratio, knobs.traces_slow_ms, knobs.traces_rate_max),
         export=ExportValues(queue_max=knobs.traces_queue_max),
     )
+
+
+def _metric_values(settings: Settings, place: WorkerPlace) -> MetricValues:
+    budget = settings.budget
+    groups = {
+        "shortlist.features": budget.user_record_ms,
+        "shortlist.retrieve": budget.retrieval_ms,
+        "shortlist.rank": budget.scoring_ms,
+        "shortlist.postrank": budget.rerank_ms,
+    }
+    return MetricValues(
+        path=metrics_path(settings.data_dir),
+        slot=place.slot,
+        budgets_s={group: time_ms / 1e3 for group, time_ms in groups.items()},
+        queue_max=settings.telemetry.metrics_queue_max,
+    )
+
+
+def _poll(
+    telemetry: WorkerTelemetry,
+    holder: ReleaseHolder,
+    effects: SideEffectRunner[LoggedRecommendation],
+    server: RpcServer,
+) -> None:
+    """Names to telemetry what it is to look at now and then."""
+
+    def made_s() -> float:
+        return 0.0 if holder.release is None else holder.release.manifest.created_time_s
+
+    def events_until_s() -> float:
+        return 0.0 if holder.release is None else holder.release.manifest.training_window.end_s
+
+    telemetry.poll_release(made_s, events_until_s)
+    telemetry.poll_queue("calls", lambda: server.pending_calls)
+    telemetry.poll_queue("recommendation_log", lambda: effects.waiting)
+    telemetry.poll_dropped("recommendation_log", lambda: effects.dropped + effects.failed)
 
 
 def _server_options(settings: Settings, port: int) -> ServerOptions:

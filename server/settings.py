@@ -210,6 +210,14 @@ class TelemetrySettings(_Section):
     """Kept traces that wait to be sent in one worker; more are counted and let go."""
     traces_timeout_s: float = Field(5, gt=0, le=60)
     """How long the collector may take for a batch, with all tries."""
+    metrics: bool = True
+    """Whether the parent answers Prometheus."""
+    metrics_host: str = Field("127.0.0.1", min_length=1)
+    """Address of the Prometheus endpoint, which has no authentication."""
+    metrics_port: int = Field(9464, ge=0, le=65535)
+    """Port of the Prometheus endpoint; 0 picks a free one and prints it."""
+    metrics_queue_max: int = Field(10_000, ge=1, le=1_000_000)
+    """Answers in one worker whose stages wait to be counted; more are counted and let go."""
 
 
 class Settings(BaseSettings):

@@ -11,6 +11,7 @@ from server.telemetry.call import Call
 
 OK = "OK"
 REFUSED = "RESOURCE_EXHAUSTED"
+KEEP_REASONS = ("error", "degraded", "slow", "sampled")
 
 
 @dataclass(frozen=True, slots=True)

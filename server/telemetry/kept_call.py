@@ -86,6 +86,11 @@ def keep_call(call: Call, code: str, reason: str, ended_s: float) -> KeptCall:
     )
 
 
+def group_of(kind: str) -> str:
+    """Returns the name of the group of stages that a kind belongs to."""
+    return _GROUPS.get(kind, f"shortlist.{kind}")
+
+
 def _keep_answer(answer: Answer) -> KeptAnswer:
     first = answer.fallback_from if answer.fallback_from >= 0 else len(answer.stages)
     return KeptAnswer(
@@ -101,7 +106,7 @@ def _keep_answer(answer: Answer) -> KeptAnswer:
 
 def _keep_stage(stage: StageStamp, in_fallback: bool) -> KeptStage:
     error = "LATE" if stage.late else type(stage.error).__name__ if stage.error is not None else ""
-    group = FALLBACK if in_fallback else _GROUPS.get(stage.kind, f"shortlist.{stage.kind}")
+    group = FALLBACK if in_fallback else group_of(stage.kind)
     return KeptStage(
         stage.stage,
         stage.kind,

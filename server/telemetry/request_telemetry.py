@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from server.telemetry.call import CURRENT, Call
-from server.telemetry.keeping import TraceKeeper
+from server.telemetry.keeping import KEEP_REASONS, TraceKeeper
 from server.telemetry.kept_call import keep_call
 from server.telemetry.trace_context import TRACEPARENT, TRACESTATE, TraceParent, parse_traceparent
 from server.telemetry.trace_exporter import TraceExporter
@@ -26,7 +26,7 @@ class CallCounts(Protocol):
 class RequestTelemetry:
     """Stamps calls, counts them, and hands on the few whose trace is kept. Threads share it.
 
-    keeper, exporter: None = no traces. clock: monotonic seconds, that of the stages' stamps.
+    keeper, exporter: None = no traces. kept: traces by reason; refused_by_rate: those that the rate let go. clock: monotonic seconds, that of the stages' stamps.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class RequestTelemetry:
         self._exporter = exporter
         self._clock = clock
         self.refused_by_rate = 0
+        self.kept = dict.fromkeys(KEEP_REASONS, 0)
 
     def begin(self, method: str, metadata: Metadata) -> Call:
         """Returns the call that begins in this context. method: full name without the leading slash."""
@@ -72,8 +73,10 @@ class RequestTelemetry:
         if not self._keeper.admits(code):
             self.refused_by_rate += 1
             return ""
-        kept = self._exporter.submit(keep_call(call, code, reason, ended_s))
-        return f"{call.trace_id:032x}" if kept else ""
+        if not self._exporter.submit(keep_call(call, code, reason, ended_s)):
+            return ""
+        self.kept[reason] += 1
+        return f"{call.trace_id:032x}"
 
 
 def _parent(metadata: Metadata) -> TraceParent | None:
