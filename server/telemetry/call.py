@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from server.telemetry.remote_call import RemoteCall
-from server.telemetry.trace_context import TraceParent, new_span_id, new_trace_id
+from server.telemetry.trace_context import TraceParent, new_span_id, new_trace_id, parse_traceparent
 
 
 class StageStamp(Protocol):
@@ -76,28 +76,35 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class Call:
-    """One gRPC call. Belongs to one thread.
+    """One gRPC call. Belongs to one thread. Cheap to make: most calls are counted and forgotten.
 
     method: full name without the leading slash. started_s: time.monotonic() seconds. sampled: whether the trace is
-    kept whatever becomes of the call. attributes: more for the root span, from whoever has something to say; no
-    user data.
+    kept whatever becomes of the call. traceparent, tracestate: the caller's headers, read when they are needed.
+    attributes: more for the root span, from whoever has something to say; no user data.
     """
 
     method: str
     started_s: float
-    parent: TraceParent | None
     sampled: bool
-    answers: list[Answer] = field(default_factory=list)
-    remote_calls: list[RemoteCall] = field(default_factory=list)
-    attributes: dict[str, str | int | float | bool] = field(default_factory=dict)
+    traceparent: str = ""
+    tracestate: str = ""
+    answers: tuple[Answer, ...] = ()
+    remote_calls: tuple[RemoteCall, ...] = ()
+    attributes: Mapping[str, str | int | float | bool] | None = None
     _trace_id: int = 0
     _span_id: int = 0
+
+    @property
+    def parent(self) -> TraceParent | None:
+        """The caller's span; None where it names none."""
+        return parse_traceparent(self.traceparent, self.tracestate) if self.traceparent else None
 
     @property
     def trace_id(self) -> int:
         """The trace's id: the caller's, or one that is made when it is first asked for."""
         if not self._trace_id:
-            self._trace_id = self.parent.trace_id if self.parent is not None else new_trace_id()
+            parent = self.parent
+            self._trace_id = parent.trace_id if parent is not None else new_trace_id()
         return self._trace_id
 
     @property
@@ -121,11 +128,11 @@ def note_answer(answer: Answer) -> None:
     """Adds a list to the call that runs in this context."""
     call = CURRENT.get()
     if call is not None:
-        call.answers.append(answer)
+        call.answers += (answer,)
 
 
 def note_attributes(attributes: Mapping[str, str | int | float | bool]) -> None:
     """Adds attributes to the root span of the call that runs in this context."""
     call = CURRENT.get()
     if call is not None:
-        call.attributes.update(attributes)
+        call.attributes = {**(call.attributes or {}), **attributes}

@@ -92,8 +92,7 @@ class CallCounts:
 
     def _count_waiting(self) -> None:
         try:
-            while self._queue:
-                self._stages.count(self._queue.popleft())
+            self._stages.count([self._queue.popleft() for _ in range(len(self._queue))])
         except Exception:
             _LOG.exception("stages could not be counted")
         self._metrics.poll()

@@ -81,8 +81,8 @@ def keep_call(call: Call, code: str, reason: str, ended_s: float) -> KeptCall:
         ended_s=ended_s,
         epoch_offset_ns=time.time_ns() - time.monotonic_ns(),
         answers=tuple(_keep_answer(answer) for answer in call.answers),
-        remote_calls=tuple(call.remote_calls),
-        attributes=dict(call.attributes),
+        remote_calls=call.remote_calls,
+        attributes=call.attributes or {},
     )
 
 

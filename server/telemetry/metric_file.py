@@ -28,6 +28,8 @@ _MAGIC_AT, _SLOTS_AT, _SERIES_AT, _WORDS_AT = range(4)
 _ENTRY = struct.Struct("<QQQ232s")
 SERIES_MAX = 1_024
 SLOT_WORDS = 16_384
+SCRAP_WORDS = 64
+"""The last words of a slot belong to no series: who finds no room for one may write there."""
 KEY_BYTES_MAX = 232
 _SLOTS_BEGIN = _HEADER_BYTES + SERIES_MAX * _ENTRY.size
 
@@ -95,7 +97,7 @@ class MetricFile:
 
     def _append(self, key: bytes, width: int) -> int | None:
         number, at = int(self._words[_SERIES_AT]), int(self._words[_WORDS_AT])
-        if number >= SERIES_MAX or at + width > SLOT_WORDS or len(key) > KEY_BYTES_MAX:
+        if number >= SERIES_MAX or at + width > SLOT_WORDS - SCRAP_WORDS or len(key) > KEY_BYTES_MAX:
             return None
         _ENTRY.pack_into(self._map, _HEADER_BYTES + number * _ENTRY.size, at, width, len(key), key)
         self._words[_WORDS_AT] = at + width

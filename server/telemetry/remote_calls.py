@@ -24,8 +24,9 @@ def begin_remote_call(name: str, attributes: Mapping[str, str | int | float | bo
         return RemoteCall(name, attributes, 0, {}, now_ns)
     span_id = new_span_id()
     headers = {TRACEPARENT: format_traceparent(call.trace_id, span_id, call.sampled)}
-    if call.parent is not None and call.parent.state:
-        headers[TRACESTATE] = call.parent.state
+    parent = call.parent
+    if parent is not None and parent.state:
+        headers[TRACESTATE] = parent.state
     stamp = RemoteCall(name, attributes, span_id, headers, now_ns)
-    call.remote_calls.append(stamp)
+    call.remote_calls += (stamp,)
     return stamp

@@ -9,7 +9,7 @@ from typing import Protocol
 from server.telemetry.call import CURRENT, Call
 from server.telemetry.keeping import KEEP_REASONS, TraceKeeper
 from server.telemetry.kept_call import keep_call
-from server.telemetry.trace_context import TRACEPARENT, TRACESTATE, TraceParent, parse_traceparent
+from server.telemetry.trace_context import TRACEPARENT, TRACESTATE, parse_traceparent
 from server.telemetry.trace_exporter import TraceExporter
 
 Metadata = Iterable[tuple[str, str | bytes]]
@@ -45,14 +45,14 @@ class RequestTelemetry:
 
     def begin(self, method: str, metadata: Metadata) -> Call:
         """Returns the call that begins in this context. method: full name without the leading slash."""
-        parent = _parent(metadata)
-        if self._keeper is None:
-            sampled = False
-        elif parent is not None:
-            sampled = parent.sampled
-        else:
-            sampled = self._keeper.samples()
-        call = Call(method, self._clock(), parent, sampled)
+        traceparent = tracestate = ""
+        for key, value in metadata:
+            if key == TRACEPARENT:
+                traceparent = str(value)
+            elif key == TRACESTATE:
+                tracestate = str(value)
+        sampled = self._keeper is not None and self._samples(traceparent)
+        call = Call(method, self._clock(), sampled, traceparent, tracestate)
         CURRENT.set(call)
         return call
 
@@ -78,12 +78,12 @@ class RequestTelemetry:
         self.kept[reason] += 1
         return f"{call.trace_id:032x}"
 
-
-def _parent(metadata: Metadata) -> TraceParent | None:
-    traceparent = tracestate = ""
-    for key, value in metadata:
-        if key == TRACEPARENT and isinstance(value, str):
-            traceparent = value
-        elif key == TRACESTATE and isinstance(value, str):
-            tracestate = value
-    return parse_traceparent(traceparent, tracestate) if traceparent else None
+    def _samples(self, traceparent: str) -> bool:
+        """Returns the caller's decision, or else the sampler's."""
+        assert self._keeper is not None
+        if not traceparent:
+            return self._keeper.samples()
+        if traceparent.endswith("-00"):
+            return False
+        parent = parse_traceparent(traceparent)
+        return self._keeper.samples() if parent is None else parent.sampled

@@ -8,8 +8,11 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from server.telemetry.families import BOUNDS_S, Family
-from server.telemetry.metric_file import MetricFile
+from server.telemetry.metric_file import SCRAP_WORDS, SLOT_WORDS, MetricFile
 
 _LOG = logging.getLogger(__name__)
 _SUM_AT = len(BOUNDS_S) + 1
@@ -53,14 +56,14 @@ class Gauge:
 class WorkerMetrics:
     """Gives out the series of one slot, each once. Threads share it; a series itself has one writer at a time.
 
-    Where the file has no room for a series, it is counted in this process and seen by nobody; that is logged.
+    Where the file has no room for a series, it is written where nobody reads; that is logged.
     """
 
     def __init__(self, file: MetricFile, slot: int) -> None:
         self._file = file
         self._slot = file.slot_words(slot)
         self._lock = threading.Lock()
-        self._found: dict[str, memoryview[int]] = {}
+        self._places: dict[str, int] = {}
         self._polled: list[Callable[[], None]] = []
 
     def counter(self, family: Family, *labels: str) -> Counter:
@@ -99,19 +102,26 @@ class WorkerMetrics:
             except Exception:
                 _LOG.exception("a metric could not be read")
 
-    def _words(self, family: Family, labels: tuple[str, ...]) -> memoryview[int]:
-        key, width = family.key(labels), family.kind.width
+    def place(self, family: Family, *labels: str) -> int:
+        """Returns the number of a series' first word in the slot; as_arrays() holds it."""
+        key = family.key(labels)
         with self._lock:
-            words = self._found.get(key)
-            if words is None:
-                at = self._file.register(key, width)
+            at = self._places.get(key)
+            if at is None:
+                at = self._file.register(key, family.kind.width)
                 if at is None:
                     _LOG.error("the metrics file has no room for %s", family.name)
-                    words = memoryview(bytearray(width * 8)).cast("Q")
-                else:
-                    words = self._slot[at : at + width]
-                self._found[key] = words
-            return words
+                    at = SLOT_WORDS - SCRAP_WORDS
+                self._places[key] = at
+            return at
+
+    def as_arrays(self) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+        """Returns the slot twice, as whole numbers and as floats, for those who count much at once."""
+        return np.frombuffer(self._slot, np.uint64), np.frombuffer(self._slot, np.float64)
+
+    def _words(self, family: Family, labels: tuple[str, ...]) -> memoryview[int]:
+        at = self.place(family, *labels)
+        return self._slot[at : at + family.kind.width]
 
 
 def _as_floats(words: memoryview[int]) -> memoryview[float]:
