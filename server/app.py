@@ -35,6 +35,7 @@ from server.storage import open_store
 from server.stores.protocols import LoggedRecommendation
 from server.stores.store import Store
 from server.telemetry.keeping import KeepValues
+from server.telemetry.logs import lines_suppressed
 from server.telemetry.trace_exporter import ExportValues
 from server.worker_place import WorkerPlace
 from server.worker_telemetry import MetricValues, TraceValues, WorkerTelemetry
@@ -210,6 +211,7 @@ def _poll(
     telemetry.poll_release(made_s, events_until_s)
     telemetry.poll_queue("calls", lambda: server.pending_calls)
     telemetry.poll_queue("recommendation_log", lambda: effects.waiting)
+    telemetry.poll_dropped("log_lines", lines_suppressed)
     telemetry.poll_dropped("recommendation_log", lambda: effects.dropped + effects.failed)
 
 

@@ -168,8 +168,10 @@ class StoreSettings(_Section):
 
 
 class LogSettings(_Section):
-    """Files that rotate and expire, in data_dir/logs."""
+    """Lines on the error output, and files that rotate and expire, in data_dir/logs."""
 
+    format: Literal["text", "json"] = "text"
+    """Form of the lines on the error output."""
     recommendation_log: bool = True
     """Whether every answer is written to the recommendation log."""
     file_bytes_max: int = Field(64 << 20, ge=1 << 16, le=1 << 34)

@@ -15,6 +15,7 @@ import typer
 
 from server.cli.metrics_endpoint import metrics_endpoint
 from server.cli.options import Config, DataDir, fail, load_settings, told_errors
+from server.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
     from server.control_block import ControlBlock
@@ -46,7 +47,9 @@ def serve(
     SIGTERM drains without a failed call, SIGHUP restarts the workers one by one with the settings as they are then.
     """
     overrides = {"server.workers": workers, "server.port": port, "server.admin_port": admin_port}
-    raise typer.Exit(run_server(load_settings(config, data_dir, overrides)))
+    settings = load_settings(config, data_dir, overrides)
+    configure_logs(settings.logs.format)
+    raise typer.Exit(run_server(settings))
 
 
 def worker(
@@ -60,7 +63,9 @@ def worker(
     from server.worker import run_worker
     from server.worker_place import WorkerPlace
 
-    raise typer.Exit(run_worker(load_settings(), WorkerPlace(control, slot, seat, port, admin_port)))
+    settings = load_settings()
+    configure_logs(settings.logs.format)
+    raise typer.Exit(run_worker(settings, WorkerPlace(control, slot, seat, port, admin_port)))
 
 
 def run_server(settings: Settings) -> int:

@@ -24,6 +24,8 @@ def valid_change(knob: Knob) -> str:
         return "lmdb:elsewhere"
     if knob.name.endswith("host"):
         return "0.0.0.0"
+    if knob.name == "logs.format":
+        return "json"
     if knob.name.endswith("_url"):
         return "http://127.0.0.1:1/elsewhere"
     if knob.name.endswith("_name"):
