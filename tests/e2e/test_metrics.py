@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from shortlist.v1.recommendation_service_pb2_grpc import RecommendationServiceSt
 
 from tests.support.server_process import ServerProcess, running_server
 from tests.support.small_release import build_small_release
+from tests.support.waiting import wait_until
 
 RECOMMEND = "shortlist.v1.RecommendationService/Recommend"
 CALLS = 'rpc_server_call_duration_seconds_count{{rpc_method="{}",rpc_status_code="{}"}}'
@@ -66,15 +66,6 @@ def counted(server: ServerProcess) -> Counter[str]:
     metrics = server.metrics()
     codes = ("OK", "INVALID_ARGUMENT")
     return Counter({code: int(metrics.get(CALLS.format(RECOMMEND, code), 0)) for code in codes})
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(1_500):
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("the condition never held")
 
 
 def test_calls_by_status_are_exactly_those_that_clients_counted(
