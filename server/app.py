@@ -29,6 +29,7 @@ from server.handlers.releases import ReleaseHandler
 from server.pipeline.budget import BudgetValues
 from server.pipeline.side_effect_runner import SideEffect, SideEffectRunner
 from server.query import ScenarioValues
+from server.query_observation import observe_query
 from server.release_switch import ReleaseSwitch
 from server.release_watcher import ReleaseWatcher
 from server.releases.release_holder import ReleaseHolder
@@ -41,13 +42,18 @@ from server.rpc.server_builder import (
     build_admin_server,
     build_server,
 )
+from server.running_server import metrics_path
 from server.settings import ScenarioSettings, Settings, is_loopback
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
 from server.storage import open_store
 from server.stores.protocols import LoggedRecommendation
 from server.stores.store import Store
+from server.telemetry.keeping import KeepValues
+from server.telemetry.logs import lines_suppressed
+from server.telemetry.trace_exporter import ExportValues
 from server.worker_place import WorkerPlace
+from server.worker_telemetry import MetricValues, TraceValues, WorkerTelemetry
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +74,7 @@ class App:
     watcher: ReleaseWatcher
     effects: SideEffectRunner[LoggedRecommendation]
     servers: list[RpcServer]
+    telemetry: WorkerTelemetry
 
     @classmethod
     def build(cls, settings: Settings, place: WorkerPlace, control: ControlBlock) -> App:
@@ -91,26 +98,34 @@ class App:
         )
         watcher.look()
         effects = _side_effects(settings, place, store)
+        telemetry = WorkerTelemetry(_trace_values(settings), _metric_values(settings, place))
         admission = Admission(_admission_values(settings))
         servers: list[RpcServer] = []
         degraded = DegradedShare(lambda now: servers[0].set_degraded(RECOMMENDATION_SERVICE, now))
         parts = EngineParts(
-            users=store.users, quality=lambda: admission.quality.factor, on_answer=degraded.observe
+            users=store.users,
+            quality=lambda: admission.quality.factor,
+            on_answer=degraded.observe,
+            observe=observe_query,
         )
         public = _public_use_cases(settings, store, holder, control, effects, parts)
-        servers.append(build_server(public, _server_options(settings, place.port), admission))
+        options = _server_options(settings, place.port)
+        servers.append(build_server(public, options, admission, telemetry.requests))
         if place.seat == 0:
             releases = ReleaseHandler(
                 settings.data_dir / "releases",
                 switch=ReleaseSwitch(control).announce_and_wait,
                 statuses=ReleaseSwitch(control).statuses,
             )
-            servers.append(build_admin_server(releases, _admin_options(settings, place.admin_port)))
-        return cls(settings, store, watcher, effects, servers)
+            options = _admin_options(settings, place.admin_port)
+            servers.append(build_admin_server(releases, options, telemetry.requests))
+        _poll(telemetry, holder, effects, servers[0])
+        return cls(settings, store, watcher, effects, servers, telemetry)
 
     def start(self) -> None:
         """Takes calls from now on."""
         self.effects.start()
+        self.telemetry.start()
         self.watcher.start()
         for server in self.servers:
             server.start()
@@ -129,6 +144,7 @@ class App:
         for server in self.servers:
             if not server.drain(knobs.drain_grace_s):
                 log.warning("calls were cut off after %.1f s", knobs.drain_grace_s)
+        self.telemetry.stop()
         self.watcher.stop(_STOP_TIMEOUT_S)
         if self.effects.stop(_STOP_TIMEOUT_S):
             self.store.close()
@@ -182,6 +198,54 @@ def _public_use_cases(
         catalog=CatalogHandler(store.overlay, holder, announce=control.raise_overlay_sequence),
         profiles=ProfileHandler(store.users, store.events),
     )
+
+
+def _trace_values(settings: Settings) -> TraceValues:
+    knobs = settings.telemetry
+    return TraceValues(
+        url=knobs.traces_url,
+        service_name=knobs.service_name,
+        timeout_s=knobs.traces_timeout_s,
+        keep=KeepValues(knobs.traces_head_ratio, knobs.traces_slow_ms, knobs.traces_rate_max),
+        export=ExportValues(queue_max=knobs.traces_queue_max),
+    )
+
+
+def _metric_values(settings: Settings, place: WorkerPlace) -> MetricValues:
+    budget = settings.budget
+    groups = {
+        "shortlist.features": budget.user_record_ms,
+        "shortlist.retrieve": budget.retrieval_ms,
+        "shortlist.rank": budget.scoring_ms,
+        "shortlist.postrank": budget.rerank_ms,
+    }
+    return MetricValues(
+        path=metrics_path(settings.data_dir),
+        slot=place.slot,
+        budgets_s={group: time_ms / 1e3 for group, time_ms in groups.items()},
+        queue_max=settings.telemetry.metrics_queue_max,
+    )
+
+
+def _poll(
+    telemetry: WorkerTelemetry,
+    holder: ReleaseHolder,
+    effects: SideEffectRunner[LoggedRecommendation],
+    server: RpcServer,
+) -> None:
+    """Names to telemetry what it is to look at now and then."""
+
+    def made_s() -> float:
+        return 0.0 if holder.release is None else holder.release.manifest.created_time_s
+
+    def events_until_s() -> float:
+        return 0.0 if holder.release is None else holder.release.manifest.training_window.end_s
+
+    telemetry.poll_release(made_s, events_until_s)
+    telemetry.poll_queue("calls", lambda: server.pending_calls)
+    telemetry.poll_queue("recommendation_log", lambda: effects.waiting)
+    telemetry.poll_dropped("log_lines", lines_suppressed)
+    telemetry.poll_dropped("recommendation_log", lambda: effects.dropped + effects.failed)
 
 
 def _server_options(settings: Settings, port: int) -> ServerOptions:

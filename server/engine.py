@@ -123,7 +123,8 @@ class EngineParts:
 
     users_in_process: whether users are read within this process; a fallback reads a record only then.
     clock: monotonic seconds, that of the commands' deadlines. quality: the share of the candidates to look at now.
-    on_answer: told of each answer whether it is degraded.
+    on_answer: told of each answer whether it is degraded. observe: is told of every query that was served, and the
+    number of its items.
     """
 
     users: UserStore
@@ -133,6 +134,7 @@ class EngineParts:
     clock: Clock = time.monotonic
     quality: Callable[[], float] = lambda: 1.0
     on_answer: Callable[[bool], None] = lambda degraded: None
+    observe: Callable[[RecommendQuery, int], None] | None = None
 
 
 class Engine:
@@ -144,6 +146,7 @@ class Engine:
         self.quality = parts.quality
         self._on_answer = parts.on_answer
         self.failures = FailureLog(parts.clock)
+        self._observe = parts.observe
         self._scenarios = _all_scenarios(values.scenarios)
         self._recommend = Pipeline(_recommend_parts(values.retrieval, parts))
         self._rank = Pipeline(_rank_parts(values.retrieval, parts))
@@ -176,6 +179,15 @@ class Engine:
         return self._recommend.retrieve(query)
 
     def _run(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
+        batch = None
+        try:
+            batch = self._answer(pipeline, query)
+            return batch
+        finally:
+            if self._observe is not None:
+                self._observe(query, 0 if batch is None else len(batch))
+
+    def _answer(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
         try:
             return pipeline.run(query)
         except StageFailed as failed:

@@ -15,13 +15,14 @@ from server.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """Where a server can be reached."""
+    """Where a server can be reached. metrics_address: host:port of the Prometheus endpoint, empty where there is none."""
 
     pid: int
     host: str
     port: int
     admin_host: str
     admin_port: int
+    metrics_address: str = ""
 
     @property
     def address(self) -> str:
@@ -37,6 +38,11 @@ class RunningServer:
 def control_path(data_dir: Path) -> Path:
     """Returns the control block's place."""
     return data_dir / "run" / "control"
+
+
+def metrics_path(data_dir: Path) -> Path:
+    """Returns the place of the file that the workers count in."""
+    return data_dir / "run" / "metrics"
 
 
 def _lock_path(data_dir: Path) -> Path:

@@ -253,8 +253,10 @@ class StoreSettings(_Section):
 
 
 class LogSettings(_Section):
-    """Files that rotate and expire, in data_dir/logs."""
+    """Lines on the error output, and files that rotate and expire, in data_dir/logs."""
 
+    format: Literal["text", "json"] = "text"
+    """Form of the lines on the error output."""
     recommendation_log: bool = True
     """Whether every answer is written to the recommendation log."""
     file_bytes_max: int = Field(64 << 20, ge=1 << 16, le=1 << 34)
@@ -276,6 +278,33 @@ class ReleaseSettings(_Section):
     """Nodes that a search of the ANN index visits; larger finds more and costs more."""
     prefault: bool = True
     """Whether a release's pages are read in before it serves."""
+
+
+class TelemetrySettings(_Section):
+    """Traces and metrics."""
+
+    traces_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """Where traces are sent, as OTLP over HTTP: `http://host:4318/v1/traces`. Empty: none are made."""
+    service_name: str = Field("shortlist", min_length=1)
+    """The name that traces carry."""
+    traces_head_ratio: float = Field(0.01, ge=0, le=1)
+    """Share of the calls whose trace is kept whatever becomes of them, where the caller has not decided."""
+    traces_slow_ms: float = Field(80, ge=0, le=600_000)
+    """The trace of every call that takes longer is kept."""
+    traces_rate_max: float = Field(50, ge=1, le=100_000)
+    """Traces a second that one worker keeps; more are counted and let go."""
+    traces_queue_max: int = Field(500, ge=1, le=100_000)
+    """Kept traces that wait to be sent in one worker; more are counted and let go."""
+    traces_timeout_s: float = Field(5, gt=0, le=60)
+    """How long the collector may take for a batch, with all tries."""
+    metrics: bool = True
+    """Whether the parent answers Prometheus."""
+    metrics_host: str = Field("127.0.0.1", min_length=1)
+    """Address of the Prometheus endpoint, which has no authentication."""
+    metrics_port: int = Field(9464, ge=0, le=65535)
+    """Port of the Prometheus endpoint; 0 picks a free one and prints it."""
+    metrics_queue_max: int = Field(10_000, ge=1, le=1_000_000)
+    """Answers in one worker whose stages wait to be counted; more are counted and let go."""
 
 
 class Settings(BaseSettings):
@@ -301,6 +330,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     logs: LogSettings = LogSettings()
     release: ReleaseSettings = ReleaseSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @model_validator(mode="after")
     def _admin_is_never_open(self) -> Settings:

@@ -48,8 +48,11 @@ MAY_IMPORT: dict[str, str] = {
     "engine": f"{' '.join(STAGES)} {STAGE_MAY} handlers.messages",
     "handlers": "engine query pipeline stores releases features errors ext numpy",
     "rpc": "access admission ext handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
+    "telemetry": "errors numpy opentelemetry prometheus_client",
+    "query_observation": "engine query telemetry",
+    "worker_telemetry": "telemetry",
     "app": "*",
-    "cli": "app storage running_server settings supervisor worker worker_place housekeeping control_block errors features ext engine handlers query stores releases offline stubs grpc google "
+    "cli": "app storage running_server settings supervisor worker worker_place housekeeping control_block telemetry errors features ext engine handlers query stores releases offline stubs grpc google "
     "grpc_health numpy typer rich pydantic annotated_types pyarrow",
     "offline": "ext features releases stores errors numpy pyarrow ibis duckdb sqlglot torch scipy sklearn onnx "
     "onnxruntime usearch xxhash orjson rich",

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from server.cli.metrics_endpoint import metrics_endpoint
 from server.cli.options import Config, DataDir, fail, load_settings, told_errors
+from server.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
+    from server.control_block import ControlBlock
     from server.running_server import RunningServer
     from server.settings import Settings
 
@@ -44,7 +47,9 @@ def serve(
     SIGTERM drains without a failed call, SIGHUP restarts the workers one by one with the settings as they are then.
     """
     overrides = {"server.workers": workers, "server.port": port, "server.admin_port": admin_port}
-    raise typer.Exit(run_server(load_settings(config, data_dir, overrides)))
+    settings = load_settings(config, data_dir, overrides)
+    configure_logs(settings.logs.format)
+    raise typer.Exit(run_server(settings))
 
 
 def worker(
@@ -58,7 +63,9 @@ def worker(
     from server.worker import run_worker
     from server.worker_place import WorkerPlace
 
-    raise typer.Exit(run_worker(load_settings(), WorkerPlace(control, slot, seat, port, admin_port)))
+    settings = load_settings()
+    configure_logs(settings.logs.format)
+    raise typer.Exit(run_worker(settings, WorkerPlace(control, slot, seat, port, admin_port)))
 
 
 def run_server(settings: Settings) -> int:
@@ -77,31 +84,34 @@ def run_server(settings: Settings) -> int:
         sole_server(settings.data_dir) as held,
         _reserved(knobs.host, knobs.port) as port,
         _reserved(knobs.admin_host, knobs.admin_port) as admin_port,
+        _control(settings) as control,
+        metrics_endpoint(settings, control) as metrics_address,
     ):
-        server = RunningServer(os.getpid(), knobs.host, port, knobs.admin_host, admin_port)
+        server = RunningServer(os.getpid(), knobs.host, port, knobs.admin_host, admin_port, metrics_address)
 
         def say_ready() -> None:
             announce(held, server)
+            if metrics_address:
+                typer.echo(f"metrics on http://{metrics_address}/metrics")
             typer.echo(
                 f"serving on {server.address} with {knobs.workers} workers, releases on {server.admin_address}"
             )
             sys.stdout.flush()
 
         with _chores(settings):
-            return _supervise(settings, server, say_ready)
+            return _supervise(settings, control, server, say_ready)
 
 
-def _supervise(settings: Settings, server: RunningServer, on_ready: Callable[[], None]) -> int:
-    from server.control_block import ControlBlock
-    from server.running_server import control_path
+def _supervise(
+    settings: Settings, control: ControlBlock, server: RunningServer, on_ready: Callable[[], None]
+) -> int:
     from server.supervisor import Supervisor, SupervisorOptions
 
     knobs = settings.server
-    path = control_path(settings.data_dir)
 
     def start_worker(seat: int, slot: int) -> subprocess.Popen[bytes]:
         place = {
-            "control": path,
+            "control": control.path,
             "slot": slot,
             "seat": seat,
             "port": server.port,
@@ -115,9 +125,18 @@ def _supervise(settings: Settings, server: RunningServer, on_ready: Callable[[],
         heartbeat_timeout_ms=knobs.heartbeat_timeout_ms,
         drain_timeout_s=knobs.drain_notice_s + knobs.drain_grace_s,
     )
-    control = ControlBlock.create(path, slots=knobs.workers + 1)
+    return Supervisor(options, control, start_worker, on_ready=on_ready).run()
+
+
+@contextmanager
+def _control(settings: Settings) -> Iterator[ControlBlock]:
+    """Makes what all processes of the server share, and yields the parent's mapping of it."""
+    from server.control_block import ControlBlock
+    from server.running_server import control_path
+
+    control = ControlBlock.create(control_path(settings.data_dir), slots=settings.server.workers + 1)
     try:
-        return Supervisor(options, control, start_worker, on_ready=on_ready).run()
+        yield control
     finally:
         control.close()
 

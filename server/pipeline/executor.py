@@ -103,6 +103,7 @@ class Pipeline(Generic[QueryT]):
         """
         query.budget.lift()
         query.scored_by = ""
+        query.fallback_from = len(query.records)
         ran = {record.stage for record in query.records if not record.late}
         for hydrator in self.parts.hydrators:
             if hydrator.produces in self.parts.fallback_fields and hydrator.name not in ran:

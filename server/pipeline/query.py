@@ -48,7 +48,8 @@ class Query:
 
     capacity: length of the row space. degraded: reasons in the order in which they arose, each once.
     retrieved: the sources' lists, by the sources' order in the pipeline. scored_by: name of the scorer whose
-    scores stand; empty where the blend orders the candidates.
+    scores stand; empty where the blend orders the candidates. fallback_from: the number of records when the fallback
+    began; -1 where there was none.
     """
 
     num_items: int
@@ -58,6 +59,7 @@ class Query:
     records: list[StageRecord] = field(default_factory=list)
     retrieved: list[Retrieved] = field(default_factory=list)
     scored_by: str = ""
+    fallback_from: int = -1
 
     def degrade(self, reason: DegradedReason) -> None:
         """Marks the answer as degraded."""

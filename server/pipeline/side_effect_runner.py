@@ -69,6 +69,11 @@ class SideEffectRunner(Generic[EntryT]):
         self.dropped = 0
         self.failed = 0
 
+    @property
+    def waiting(self) -> int:
+        """The number of entries that wait."""
+        return len(self._queue)
+
     def start(self) -> None:
         """Starts the thread."""
         self._thread = threading.Thread(target=self._work, name="side-effects", daemon=True)

@@ -25,6 +25,7 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
 
     It comes first of all that wrap a call: gRPC must see its handler's behaviour to find the lane.
     reads: threads of calls that compute. others: those of writes and batches. retry_after_ms: by priority.
+    refused: is told the method and the status of each call refused.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
         reads: Threads,
         others: Threads,
         retry_after_ms: tuple[int, int],
+        refused: Callable[[str, str], None] = lambda method, code: None,
     ) -> None:
         self._admission = admission
         self._reads = reads
         self._others = others
+        self._refused = refused
         self._handlers: tuple[dict[str, Handler], ...] = tuple({} for _ in Priority)
         self._refusals = tuple(_refusal(priority, retry_after_ms[priority]) for priority in Priority)
 
@@ -54,7 +57,10 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
             if handler is None or handler.unary_unary is None or not method.startswith(METHOD_PREFIX):
                 return handler
             handler = self._handlers[priority][method] = self._behind_lane(method, handler, priority)
-        return handler if self._admission.has_room(priority) else self._refusals[priority]
+        if self._admission.has_room(priority):
+            return handler
+        self._refused(method, grpc.StatusCode.RESOURCE_EXHAUSTED.name)
+        return self._refusals[priority]
 
     def _behind_lane(self, method: str, handler: Handler, priority: Priority) -> Handler:
         assert handler.unary_unary is not None

@@ -15,6 +15,7 @@ from server.errors import PermissionDenied, ShortlistError, Unauthenticated
 from server.rpc.interceptors import METHOD_PREFIX, Handler
 from server.rpc.lanes import refusing_handler
 from server.rpc.status import status_of
+from server.rpc.telemetry_interceptor import UNKNOWN_METHOD
 
 _METADATA_KEY = "authorization"
 _SCHEME = "Bearer "
@@ -26,6 +27,8 @@ _SERVICE_ROLES = {
     "ProfileService": Role.WRITE,
 }
 """Whatever is not here needs the role admin, services that do not exist included."""
+
+_CODES = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
 def role_for(method: str) -> Role | None:
@@ -40,11 +43,17 @@ def role_for(method: str) -> Role | None:
 class AuthInterceptor(grpc.ServerInterceptor):
     """Lets a call pass whose token has the role that its method needs.
 
-    tokens: returns the table as it is now. now_s: epoch seconds. ``denied`` counts refusals by verdict, for metrics.
+    tokens: returns the table as it is now. refused: is told the status of each call refused. now_s: epoch seconds. ``denied`` counts refusals by verdict, for metrics.
     """
 
-    def __init__(self, tokens: Callable[[], TokenTable], now_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        tokens: Callable[[], TokenTable],
+        refused: Callable[[str, str], None] = lambda method, code: None,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
         self._tokens = tokens
+        self._refused = refused
         self._now_s = now_s
         self._refusals = {verdict: _refusal(verdict) for verdict in Verdict if verdict}
         self.denied: Counter[Verdict] = Counter()
@@ -61,6 +70,8 @@ class AuthInterceptor(grpc.ServerInterceptor):
             verdict = self._tokens().judge(secret, role, self._now_s())
             if verdict is not Verdict.ALLOWED:
                 self.denied[verdict] += 1
+                # A stranger may name any method: counting them by name would let him fill the memory.
+                self._refused(UNKNOWN_METHOD, _CODES[verdict is Verdict.ROLE_MISSING].name)
                 return self._refusals[verdict]
         return continuation(handler_call_details)
 

@@ -1,6 +1,7 @@
 """What stands between the network and a servicer, outermost first.
 
-AdmissionInterceptor > ErrorInterceptor > GateInterceptor > RequestInterceptor > DeadlineInterceptor > servicer
+AuthInterceptor > AdmissionInterceptor > TelemetryInterceptor > ErrorInterceptor > GateInterceptor > RequestInterceptor >
+DeadlineInterceptor > servicer
 
 The first has a file of its own (admission_interceptor.py). They wrap the unary calls of shortlist.v1 only: health and reflection answer while the server drains or is full.
 """
@@ -73,7 +74,7 @@ class BehaviourInterceptor(UnaryInterceptor):
     def wrap_handler(self, method: str, handler: Handler) -> Handler:
         """Returns the handler with its behaviour wrapped."""
         return grpc.unary_unary_rpc_method_handler(
-            self.wrap(_behaviour_of(handler)),
+            self.wrap(behaviour_of(handler)),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
@@ -144,7 +145,7 @@ class RequestInterceptor(UnaryInterceptor):
         if decode is None:
             raise ValueError(f"{method} has no request message")
         bytes_max = self._read_message_bytes_max if _is_read(method) else self._message_bytes_max
-        behaviour = _behaviour_of(handler)
+        behaviour = behaviour_of(handler)
 
         def read(raw: bytes, context: grpc.ServicerContext) -> Any:
             return behaviour(_decode(raw, decode, bytes_max), context)
@@ -194,7 +195,8 @@ def _status_for(error: Exception) -> Status:
     return status
 
 
-def _behaviour_of(handler: Handler) -> Behaviour:
+def behaviour_of(handler: Handler) -> Behaviour:
+    """Returns what a unary handler calls; raises ValueError for a handler that streams."""
     if handler.unary_unary is None:
         raise ValueError("only unary calls are wrapped")
     return handler.unary_unary

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -36,6 +38,7 @@ from server.rpc.servicers.event_time_rule import EventTimeRule
 from server.rpc.servicers.profile_servicer import ProfileServicer
 from server.rpc.servicers.recommendation_servicer import RecommendationServicer
 from server.rpc.servicers.release_servicer import ReleaseServicer
+from server.rpc.telemetry_interceptor import CallObserver, TelemetryInterceptor
 from server.rpc.tls import server_credentials
 from server.rpc.use_cases import (
     CatalogUseCases,
@@ -101,16 +104,19 @@ class PublicUseCases:
 
 
 def build_server(
-    use_cases: PublicUseCases, options: ServerOptions, admission: Admission | None = None
+    use_cases: PublicUseCases,
+    options: ServerOptions,
+    admission: Admission | None = None,
+    observer: CallObserver[Any] | None = None,
 ) -> RpcServer:
-    """Returns the server of the public port, bound but not started.
+    """Returns the server of the public port, bound but not started. observer: is told of every call.
 
     admission: where other parts read it too; otherwise the server makes its own from the options.
 
     Raises OSError where the port cannot be bound.
     """
     time_rule = EventTimeRule(options.future_event_tolerance_s)
-    builder = _Builder(options, "rpc", admission)
+    builder = _Builder(options, "rpc", admission, observer)
     add_RecommendationServiceServicer_to_server(
         RecommendationServicer(use_cases.recommend, time_rule), builder.server
     )
@@ -120,9 +126,11 @@ def build_server(
     return builder.finish(PUBLIC_SERVICES)
 
 
-def build_admin_server(releases: ReleaseUseCases, options: ServerOptions) -> RpcServer:
+def build_admin_server(
+    releases: ReleaseUseCases, options: ServerOptions, observer: CallObserver[Any] | None = None
+) -> RpcServer:
     """Returns the server of the admin port, bound but not started. Raises OSError as build_server does."""
-    builder = _Builder(options, "admin")
+    builder = _Builder(options, "admin", observer=observer)
     add_ReleaseServiceServicer_to_server(ReleaseServicer(releases), builder.server)
     return builder.finish(ADMIN_SERVICES)
 
@@ -130,7 +138,13 @@ def build_admin_server(releases: ReleaseUseCases, options: ServerOptions) -> Rpc
 class _Builder:
     """A gRPC server with its threads and interceptors, waiting for servicers."""
 
-    def __init__(self, options: ServerOptions, name: str, admission: Admission | None = None) -> None:
+    def __init__(
+        self,
+        options: ServerOptions,
+        name: str,
+        admission: Admission | None = None,
+        observer: CallObserver[Any] | None = None,
+    ) -> None:
         self._options = options
         patience_s = options.stuck_threads_timeout_ms / 1e3
         self._reads = Threads.of(options.read_threads, f"{name}-read", patience_s)
@@ -139,7 +153,7 @@ class _Builder:
         self._admission = admission or Admission(options.admission)
         self.server = grpc.server(
             self._others.pool,
-            interceptors=self._interceptors(),
+            interceptors=self._interceptors(observer),
             options=channel_options(options),
             maximum_concurrent_rpcs=_CORE_REFUSES_AT * options.admission.gradient.limit_max,
         )
@@ -162,13 +176,16 @@ class _Builder:
             service_names,
         )
 
-    def _interceptors(self) -> list[grpc.ServerInterceptor]:
+    def _interceptors(self, observer: CallObserver[Any] | None) -> list[grpc.ServerInterceptor]:
         options = self._options
+        refused = _tell_nobody if observer is None else partial(_tell_refusal, observer)
         # The first two decide on the receiving thread, and end calls there: nothing may stand in front of them.
-        auth = [] if options.tokens is None else [AuthInterceptor(options.tokens.current)]
+        auth = [] if options.tokens is None else [AuthInterceptor(options.tokens.current, refused)]
+        observed = [] if observer is None else [TelemetryInterceptor(observer)]
         return [
             *auth,
-            AdmissionInterceptor(self._admission, self._reads, self._others, options.retry_after_ms),
+            AdmissionInterceptor(self._admission, self._reads, self._others, options.retry_after_ms, refused),
+            *observed,
             ErrorInterceptor(),
             GateInterceptor(self._gate, options.retry_after_ms[0]),
             RequestInterceptor(options.read_message_bytes_max, options.connections.message_bytes_max),
@@ -186,6 +203,15 @@ class _Builder:
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}") from error
         return port
+
+
+def _tell_nobody(method: str, code: str) -> None:
+    """Is told of refusals where nobody observes calls."""
+
+
+def _tell_refusal(observer: CallObserver[Any], method: str, code: str) -> None:
+    """Tells of a call that was refused before it began."""
+    observer.end(observer.begin(method.removeprefix("/"), ()), code)
 
 
 def channel_options(options: ServerOptions) -> tuple[tuple[str, int], ...]:

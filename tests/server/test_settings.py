@@ -28,16 +28,24 @@ NEEDS = {
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+TEXTS = {
+    "data_dir": "elsewhere",
+    "store.url": "lmdb:elsewhere",
+    "host": "0.0.0.0",
+    "logs.format": "json",
+    "_url": "http://127.0.0.1:1/elsewhere",
+    "_name": "another",
+}
+"""By the ending of a setting's name, the first that fits: another value that it may have."""
+
+
 def valid_change(knob: Knob) -> str:
     """Returns a value that the setting may have and that is not its default."""
     if knob.default in ("True", "False"):
         return str(knob.default == "False")
-    if knob.name == "data_dir":
-        return "elsewhere"
-    if knob.name == "store.url":
-        return "lmdb:elsewhere"
-    if knob.name.endswith("host"):
-        return "0.0.0.0"
+    for ending, value in TEXTS.items():
+        if knob.name.endswith(ending):
+            return value
     if knob.name.startswith("security."):
         return "file.pem"
     if knob.name == "budget.deadline_ms":

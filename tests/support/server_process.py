@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from server.cli.client import ShortlistClient
 from server.control_block import ControlBlock, SlotStatus
-from server.running_server import control_path
+from server.running_server import control_path, find_running_server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _READY = re.compile(r"serving on (\S+) with \d+ workers, releases on (\S+)")
@@ -43,6 +44,19 @@ class ServerProcess:
         finally:
             control.close()
 
+    def metrics(self) -> dict[str, float]:
+        """Returns every sample of the Prometheus endpoint, by its name and labels as the text writes them."""
+        with urllib.request.urlopen(f"http://{self.metrics_address()}/metrics", timeout=10) as reply:
+            lines = reply.read().decode().splitlines()
+        samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in samples}
+
+    def metrics_address(self) -> str:
+        """Returns host:port of the Prometheus endpoint."""
+        found = find_running_server(self.data_dir)
+        assert found is not None
+        return found.metrics_address
+
     def stop(self) -> int:
         """Sends SIGTERM and returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
@@ -55,7 +69,8 @@ def running_server(data_dir: Path, *, workers: int = 2, **settings: object) -> I
 
     settings: by environment name without its prefix, such as SERVER__DRAIN_NOTICE_S.
     """
-    environment = {f"SHORTLIST_{name}": str(value) for name, value in settings.items()}
+    wanted = {"TELEMETRY__METRICS_PORT": 0, **settings}
+    environment = {f"SHORTLIST_{name}": str(value) for name, value in wanted.items()}
     process = subprocess.Popen(
         [sys.executable, "-m", "server", "serve", "--port=0", "--admin-port=0", f"--workers={workers}"],
         cwd=REPOSITORY,

@@ -10,7 +10,6 @@ import pytest
 
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
-from server.side_effects.serving_counters_effect import ServingCountersEffect
 from server.stores.protocols import LoggedRecommendation
 
 NOW_S = 1_700_000_000.0
@@ -109,9 +108,3 @@ def test_effect_that_cannot_write_says_so(tmp_path: Path, caplog: pytest.LogCapt
     (tmp_path / "file").touch()
     assert not effect(tmp_path / "file").run([ENTRY])
     assert "RecommendationFileEffect" in caplog.text
-
-
-def test_counters_tell_scenarios_and_quality_apart() -> None:
-    counters = ServingCountersEffect()
-    counters.run([ENTRY, ENTRY, replace(ENTRY, served_by=4, degraded=True)])
-    assert counters.counts() == {("HOME", 2, False): 2, ("HOME", 4, True): 1}
