@@ -8,10 +8,11 @@ from typing import Protocol, TypeVar
 
 import hiredis
 
+from server.circuit_breaker import BreakerValues
 from server.errors import StoreUnavailable
 from server.stores.redis_connection import Command, RedisAddress, RedisTimes, Reply, pack
 from server.stores.redis_errors import ProblemLog, SlotMoved, as_unavailable
-from server.stores.redis_node import PoolValues, RedisNode
+from server.stores.redis_node import BREAKER, PoolValues, RedisNode
 
 ReplyT = TypeVar("ReplyT")
 
@@ -47,9 +48,11 @@ class SingleServer:
 
     partitions = 1
 
-    def __init__(self, address: RedisAddress, times: RedisTimes, pool: PoolValues) -> None:
+    def __init__(
+        self, address: RedisAddress, times: RedisTimes, pool: PoolValues, breaker: BreakerValues = BREAKER
+    ) -> None:
         self.times = times
-        self._node = RedisNode(address, times, pool, ProblemLog())
+        self._node = RedisNode(address, times, pool, ProblemLog(), breaker)
 
     def ask(self, partition: int, commands: Sequence[Command], ends_s: float) -> list[Reply]:
         """Returns the server's replies; see RedisLink."""

@@ -162,14 +162,15 @@ class RedisNode:
         while self._wait_for_work():
             try:
                 connection = self._any_idle() or self._connect()
-                quick = self._ping(connection) <= self._times.read_s
+                away = self.breaker.state is not BreakerState.CLOSED
+                back = away and self._ping(connection) <= self._times.read_s
             except OSError as error:
                 self._problems.tell(self.address, f"cannot be reached: {error}")
                 self._stopped.wait(pause_s)
                 pause_s = min(pause_s * 2, self._pool.retry_max_s)
                 continue
             self._give_back(connection)
-            if quick:
+            if back:
                 self._revive()
             pause_s = self._pool.retry_s
             self._stopped.wait(1 / self._pool.reconnects_per_s)
@@ -194,7 +195,7 @@ class RedisNode:
     def _revive(self) -> None:
         """Closes the breaker, but not so often that a server that stalls again and again makes it flap."""
         now_s = time.monotonic()
-        if self.breaker.state is not BreakerState.CLOSED and now_s >= self._revive_after_s:
+        if now_s >= self._revive_after_s:
             self._revive_after_s = now_s + self._pool.revive_interval_s
             self.breaker.succeeded()
 
