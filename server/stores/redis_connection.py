@@ -7,7 +7,9 @@ trickles in would take as long as it likes. An exchange here ends at its deadlin
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ Reply = Any
 """What hiredis makes of a reply: bytes, int, list, None, or a hiredis.ReplyError, which is returned, not raised."""
 
 _READ_BYTES = 32 << 10
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _INCOMPLETE = object()
 
 
@@ -81,6 +84,11 @@ class RedisConnection:
             raise ConnectionBroken(str(error)) from error
         # redis-py has no public way to its socket; subclasses and this are given it by this method.
         self._socket: socket.socket = self._client._get_socket()  # type: ignore[assignment]
+        # Never blocks by itself: send, poll and recv are half the system calls of a socket with a time-out.
+        self._socket.setblocking(False)
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(self._socket, select.POLLIN)
+        self._writable.register(self._socket, select.POLLOUT)
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
 
     def exchange(self, packed: bytes, replies: int, ends_s: float) -> list[Reply]:
@@ -88,8 +96,7 @@ class RedisConnection:
 
         Raises TimeoutError or another OSError, hiredis.ProtocolError for bytes that are no reply.
         """
-        self._socket.settimeout(_left_s(ends_s))
-        self._socket.sendall(packed)
+        self._send(packed, ends_s)
         found: list[Reply] = []
         while True:
             reply = self._reader.gets()
@@ -107,12 +114,29 @@ class RedisConnection:
         """Closes the socket."""
         self._client.disconnect()  # type: ignore[no-untyped-call]
 
+    def _send(self, packed: bytes, ends_s: float) -> None:
+        sent = 0
+        while sent < len(packed):
+            try:
+                # One send is nearly always enough, and then nothing is copied.
+                sent += self._socket.send(packed[sent:] if sent else packed)
+            except _WOULD_BLOCK:
+                _wait(self._writable, ends_s)
+
     def _receive(self, ends_s: float) -> None:
-        self._socket.settimeout(_left_s(ends_s))
-        received = self._socket.recv(_READ_BYTES)
+        if not self._holds_decrypted():
+            _wait(self._readable, ends_s)
+        try:
+            received = self._socket.recv(_READ_BYTES)
+        except _WOULD_BLOCK:
+            return
         if not received:
             raise ConnectionBroken("the server closed the connection")
         self._reader.feed(received)
+
+    def _holds_decrypted(self) -> bool:
+        """Returns whether TLS holds bytes that poll cannot see."""
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
 
 def pack(commands: Sequence[Command]) -> bytes:
@@ -121,11 +145,10 @@ def pack(commands: Sequence[Command]) -> bytes:
     return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
 
 
-def _left_s(ends_s: float) -> float:
-    left_s = ends_s - time.monotonic()
-    if left_s <= 0:
+def _wait(poll: select.poll, ends_s: float) -> None:
+    """Waits until a socket is ready. A thread that was late still takes what is there: only waiting has an end."""
+    if not poll.poll(max(0.0, ends_s - time.monotonic()) * 1_000):
         raise TimeoutError("no answer in time")
-    return left_s
 
 
 def _client(address: RedisAddress, times: RedisTimes) -> Connection:

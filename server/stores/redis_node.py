@@ -126,7 +126,11 @@ class RedisNode:
                     self.breaker.abandoned()
                     raise StoreUnavailable("no connection to Redis is free", retry_after_ms=_RETRY_MS)
                 self._changed.wait(left_s)
-            return self._idle.pop()
+            if time.monotonic() < ends_s:
+                return self._idle.pop()
+        # This process was late, not the server; the connection stays as good as it was.
+        self.breaker.abandoned()
+        raise StoreUnavailable("no time was left to ask Redis", retry_after_ms=_RETRY_MS)
 
     def _give_back(self, connection: RedisConnection) -> None:
         with self._changed:
