@@ -118,7 +118,9 @@ class RedisCluster:
 
     def _look(self) -> None:
         """Asks the nodes in turn until one answers, and follows what it says."""
-        known = [node.address for node in self._nodes.values()]
+        # Those that answer first: each that does not costs its time-out.
+        nodes = sorted(self._nodes.values(), key=lambda node: node.breaker.state)
+        known = [node.address for node in nodes]
         for address in dict.fromkeys((*known, *self._seeds)):
             try:
                 slots = self._slots_as_seen_by(address)

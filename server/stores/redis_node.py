@@ -25,7 +25,7 @@ from server.stores.redis_connection import (
 )
 from server.stores.redis_errors import ProblemLog, as_unavailable, serves_nobody
 
-BREAKER = BreakerValues(failures_max=5, open_ms=1_000, open_ms_max=1_000)
+BREAKER = BreakerValues(failures_max=5, open_ms=2_000, open_ms_max=2_000)
 """The node's own thread notices sooner that the server is back; a request that probes costs somebody its features."""
 
 _RETRY_MS = 200
@@ -42,7 +42,7 @@ class PoolValues:
     reconnects_per_s: float = 20.0
     retry_s: float = 0.05
     retry_max_s: float = 0.8
-    revive_interval_s: float = 1.0
+    revive_interval_s: float = 1.2
 
 
 class RedisNode:

@@ -87,6 +87,16 @@ class RedisServer:
                     raise RuntimeError(f"redis-server does not answer: {log}") from None
                 time.sleep(0.02)
 
+    @property
+    def runs(self) -> bool:
+        """Returns whether there is a process."""
+        return self._process is not None
+
+    def is_master(self) -> bool:
+        """Returns whether it says that it is a master."""
+        with self.client() as client:
+            return bool(client.role()[0] == b"master")
+
     def kill(self) -> None:
         """Kills the process at once, if it runs."""
         if self._process is not None:
@@ -110,7 +120,10 @@ class RedisClusterServers:
 
     def __init__(self, directory: Path, *, node_timeout_ms: int = 2_000) -> None:
         self.node_timeout_ms = node_timeout_ms
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout_ms))
+        options = (
+            "--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout_ms),
+            "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0",
+        )  # fmt: skip
         ports = free_ports(6)
         self.servers = [RedisServer(directory / str(port), port, *options) for port in ports]
 
@@ -128,6 +141,7 @@ class RedisClusterServers:
         create = [tool, "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"]
         subprocess.run(create, check=True, capture_output=True, timeout=60)
         self.wait_until_whole(self.servers)
+        self.wait_until_replicated(self.servers)
         return self
 
     def wait_until_whole(self, servers: Sequence[RedisServer], timeout_s: float = START_S) -> None:
@@ -140,16 +154,21 @@ class RedisClusterServers:
                         raise RuntimeError(f"the cluster is not whole, says {server.port}")
                     time.sleep(0.05)
 
+    def wait_until_replicated(self, servers: Sequence[RedisServer], timeout_s: float = START_S) -> None:
+        """Waits until every replica among the servers has its master's data: only such a one can take over."""
+        ends_s = time.monotonic() + timeout_s
+        for server in servers:
+            with server.client() as client:
+                while client.info("replication").get("master_link_status", "up") != "up":
+                    if time.monotonic() > ends_s:
+                        raise RuntimeError(f"the replica {server.port} has no data")
+                    time.sleep(0.05)
+
     def masters(self) -> list[RedisServer]:
         """Returns the servers that are masters now, of those that run."""
-        return [server for server in self.servers if server._process is not None and _is_master(server)]
+        return [server for server in self.servers if server.runs and server.is_master()]
 
     def kill(self) -> None:
         """Kills every process."""
         for server in self.servers:
             server.kill()
-
-
-def _is_master(server: RedisServer) -> bool:
-    with server.client() as client:
-        return bool(client.role()[0] == b"master")
