@@ -11,12 +11,13 @@ from server.stores.redis_node import PoolValues
 from server.stores.redis_store import RedisStore, RedisValues
 from server.stores.redis_url import open_redis
 from server.stores.store import Store, StoreLimits
+from tests.support.durable_store_contract import DurableStoreContract
 from tests.support.redis_server import RedisClusterServers, RedisServer
-from tests.support.store_contract import Clock, StoreContract
+from tests.support.store_contract import Clock
 
 # What a test asserts must not depend on how busy the machine is.
 PATIENT = RedisValues(
-    times=RedisTimes(read_s=5.0, write_s=5.0, connect_s=5.0, handshake_s=5.0), pool=PoolValues(2)
+    times=RedisTimes(read_s=5.0, write_s=5.0, connect_s=5.0, handshake_s=5.0), pool=PoolValues(4)
 )
 MakeStore = Callable[[StoreLimits, Clock], Store]
 
@@ -34,7 +35,7 @@ def stores_at(url: str) -> Iterator[MakeStore]:
         store.close()
 
 
-class TestRedisStore(StoreContract):
+class TestRedisStore(DurableStoreContract):
     sweeps_recommendations = False
 
     @pytest.fixture
@@ -44,7 +45,7 @@ class TestRedisStore(StoreContract):
         yield from stores_at(redis_server.url)
 
 
-class TestRedisClusterStore(StoreContract):
+class TestRedisClusterStore(DurableStoreContract):
     sweeps_recommendations = False
 
     @pytest.fixture
