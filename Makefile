@@ -20,6 +20,7 @@ demo: $(DONE)/train $(DONE)/project ## Imports a real shop, trains, publishes, s
 	@$(BIN)/shortlist demo $(ARGS)
 
 test: $(DONE)/dev $(DONE)/project ## Runs every test
+	@tools/install_redis.sh >/dev/null || echo "Tests that need Redis are skipped."
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(DONE)/dev $(DONE)/project ## Formatting, lint, types, the contract, fresh stubs, import directions

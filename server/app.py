@@ -19,7 +19,7 @@ from server.admission.quality_factor import QualityValues
 from server.control_block import ControlBlock
 from server.degraded_share import DegradedShare
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
-from server.errors import ReleaseRefused
+from server.errors import ReleaseRefused, StoreUnavailable
 from server.features.event_types import PageType
 from server.handlers.catalog import CatalogHandler
 from server.handlers.events import EventsHandler
@@ -85,9 +85,7 @@ class App:
         """
         store = open_store(settings)
         holder = _open_releases(settings, store, control)
-        # A store that was lost must not number its changes below those that the release holds already.
-        store.overlay.raise_sequence(holder.current().manifest.overlay_sequence)
-        control.raise_overlay_sequence(store.overlay.last_sequence())
+        _follow_overlay(store, holder, control)
         watcher = ReleaseWatcher(
             holder,
             settings.data_dir / "releases",
@@ -104,6 +102,7 @@ class App:
         degraded = DegradedShare(lambda now: servers[0].set_degraded(RECOMMENDATION_SERVICE, now))
         parts = EngineParts(
             users=store.users,
+            users_in_process=store.in_process,
             quality=lambda: admission.quality.factor,
             on_answer=degraded.observe,
             observe=observe_query,
@@ -165,6 +164,28 @@ def _open_releases(settings: Settings, store: Store, control: ControlBlock) -> R
             raise ReleaseRefused("no release is active", reason="NO_RELEASE")
         raise ReleaseRefused(f"release {refused.version}: {refused.message}", reason=refused.reason)
     return holder
+
+
+def _follow_overlay(store: Store, holder: ReleaseHolder, control: ControlBlock) -> None:
+    """Brings store and control block to the same number of item changes, and keeps watching the store's."""
+
+    def tell(sequence: int) -> None:
+        if sequence > control.overlay_sequence():
+            control.raise_overlay_sequence(sequence)
+            # The request that brought the number along is answered with the changes already.
+            holder.current()
+
+    try:
+        # A store that was lost must not number its changes below those that the release holds already.
+        store.overlay.raise_sequence(holder.current().manifest.overlay_sequence)
+        control.raise_overlay_sequence(store.overlay.last_sequence())
+    except StoreUnavailable as error:
+        if store.in_process:
+            raise
+        log.warning(
+            "the store does not answer (%s); serving without user records until it does", error.message
+        )
+    store.watch_overlay(tell)
 
 
 def _side_effects(

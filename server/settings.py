@@ -232,8 +232,8 @@ class ScenarioSettings(_Section):
 class StoreSettings(_Section):
     """Where state lives and how much of it is kept."""
 
-    url: str = Field("lmdb:", pattern=r"^lmdb:")
-    """Form of the store; `lmdb:` is the embedded one, in data_dir/store."""
+    url: str = Field("lmdb:", pattern=r"^(lmdb:|rediss?(\+cluster)?://.)")
+    """`lmdb:` (embedded, in data_dir/store), `redis://host:port/db` or `redis+cluster://host:port,host:port`."""
     map_bytes_max: int = Field(8 << 30, ge=1 << 20, le=1 << 44)
     """The store's file grows on demand up to this size; at it, writes are refused."""
     durable_writes: bool = True
@@ -250,6 +250,25 @@ class StoreSettings(_Section):
     """Events that may wait to be moved into the Parquet log; above it, writes are refused."""
     compact_interval_s: float = Field(60, gt=0, le=86_400)
     """How often the parent moves queued events into the Parquet log."""
+
+
+class RedisSettings(_Section):
+    """The client of a store on Redis (`store.url`). Every process has its own connections."""
+
+    connections: int = Field(12, ge=1, le=1_000)
+    """Connections held open to each server; more than server.threads_per_worker, so that no call waits for one."""
+    read_ms: float = Field(8, gt=0, le=1_000)
+    """A request's whole read of the user's record: one try, then the answer goes on without it."""
+    write_ms: float = Field(250, gt=0, le=60_000)
+    """One step of a write, and of whatever no recommendation waits for."""
+    connect_ms: float = Field(20, gt=0, le=60_000)
+    """Making a connection, which happens outside requests."""
+    handshake_ms: float = Field(1_000, gt=0, le=60_000)
+    """First answer on a new connection; how long one attempt waits for a server that stands still."""
+    overlay_poll_ms: float = Field(250, ge=10, le=60_000)
+    """How often a worker that reads no user asks for the number of the newest item change."""
+    key_prefix: str = Field("shortlist", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """Begins the name of every key, so that several servers can share one Redis."""
 
 
 class LogSettings(_Section):
@@ -328,6 +347,7 @@ class Settings(BaseSettings):
     scenarios: dict[str, ScenarioSettings] = {}
     """Scenarios by name, beside those of the page types; `[scenarios.HOME]` changes the default of HOME."""
     store: StoreSettings = StoreSettings()
+    redis: RedisSettings = RedisSettings()
     logs: LogSettings = LogSettings()
     release: ReleaseSettings = ReleaseSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from server.features.record_codec import RecordLimits
 from server.housekeeping import PeriodicTask, expire_files
 from server.releases.registry import list_releases
-from server.settings import Settings
+from server.settings import RedisSettings, Settings
 from server.stores.event_log import EventLog
+from server.stores.open_store import on_redis
 from server.stores.open_store import open_store as open_store_of_url
 from server.stores.store import DrainResult, Store, StoreLimits
+
+if TYPE_CHECKING:
+    from server.stores.redis_store import RedisValues
 
 log = logging.getLogger(__name__)
 
 LOG_PATTERNS = ("*.jsonl", "*.log.*")
-_DAY_S, _HOUR_S = 86_400.0, 3_600.0
+_DAY_S, _HOUR_S, _S_MS = 86_400.0, 3_600.0, 1_000.0
 _SWEEPS_MAX = 100
 
 
@@ -31,7 +36,23 @@ def open_store(settings: Settings) -> Store:
         recommendation_retention_s=knobs.recommendation_retention_hours * _HOUR_S,
         queued_events_max=knobs.queued_events_max,
     )
-    return open_store_of_url(knobs.url, settings.data_dir / "store", limits)
+    redis = _redis_values(settings.redis) if on_redis(knobs.url) else None
+    return open_store_of_url(knobs.url, settings.data_dir / "store", limits, redis)
+
+
+def _redis_values(knobs: RedisSettings) -> RedisValues:
+    from server.stores.redis_connection import RedisTimes
+    from server.stores.redis_node import PoolValues
+    from server.stores.redis_store import RedisValues
+
+    times = RedisTimes(
+        read_s=knobs.read_ms / _S_MS,
+        write_s=knobs.write_ms / _S_MS,
+        connect_s=knobs.connect_ms / _S_MS,
+        handshake_s=knobs.handshake_ms / _S_MS,
+    )
+    pool = PoolValues(connections=knobs.connections)
+    return RedisValues(knobs.key_prefix, times, pool, poll_s=knobs.overlay_poll_ms / _S_MS)
 
 
 def open_event_log(settings: Settings) -> EventLog:

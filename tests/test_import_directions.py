@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, str] = {
     "worker": "app heartbeat worker_place control_block supervisor errors settings",
     "features": "errors ext numpy xxhash orjson",
     "pipeline": "errors ext features numpy",
-    "stores": "circuit_breaker errors features ext numpy lmdb pyarrow xxhash orjson",
+    "stores": "circuit_breaker errors features ext numpy lmdb pyarrow xxhash orjson redis hiredis",
     "releases": "errors features ext numpy usearch xxhash orjson",
     "inference": "circuit_breaker errors features ext numpy",
     "query": "pipeline releases features ext numpy",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.cli.options import Config, DataDir, load_settings, told_errors
+from server.cli.options import Config, DataDir, fail, load_settings, told_errors
+from server.settings import Settings
 
 if TYPE_CHECKING:
     from server.stores.backup import BackupSummary
@@ -30,6 +31,7 @@ def backup(
     from server.stores.backup import back_up
 
     settings = load_settings(config, data_dir)
+    _refuse_redis(settings)
     with told_errors():
         store = open_store(settings)
         try:
@@ -51,10 +53,23 @@ def restore(
     from server.stores.open_store import store_directory
 
     settings = load_settings(config, data_dir)
+    _refuse_redis(settings)
     with told_errors(), sole_server(settings.data_dir):
         store_dir = store_directory(settings.store.url, settings.data_dir / "store")
         summary = put_back(source, settings.data_dir, store_dir=store_dir, force=force, progress=_tell)
     typer.echo(f"{settings.data_dir} holds {_size(summary)}. Next: shortlist doctor, shortlist serve")
+
+
+def _refuse_redis(settings: Settings) -> None:
+    """A copy without the store would look whole and not be."""
+    from server.stores.open_store import on_redis
+
+    if on_redis(settings.store.url):
+        fail(
+            "the store is on Redis, which backs itself up: `redis-cli BGSAVE`, then copy its dump file, and the rest of "
+            "data_dir (events/, catalog/, releases/) with any tool, Redis first (docs/stores.md)",
+            code=1,
+        )
 
 
 def _tell(part: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
+from server.cli.doctor_redis import redis_facts
 from server.cli.options import Config, DataDir, console, load_settings
 from server.errors import ReleaseRefused
 from server.settings import Settings
@@ -184,6 +185,14 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
+    from server.stores.open_store import on_redis
+
+    if on_redis(settings.store.url):
+        for fine, bad, found, advice in redis_facts(settings):
+            yield Finding(
+                Verdict.OK if fine else Verdict.BAD if bad else Verdict.WARN, "store", found, advice
+            )
+        return
     file = settings.data_dir / "store" / "state" / "data.mdb"
     limit = settings.store.map_bytes_max
     used = file.stat().st_blocks * 512 if file.is_file() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
@@ -15,12 +16,15 @@ import typer
 
 from server.cli.metrics_endpoint import metrics_endpoint
 from server.cli.options import Config, DataDir, fail, load_settings, told_errors
+from server.errors import StoreUnavailable
 from server.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
     from server.control_block import ControlBlock
     from server.running_server import RunningServer
     from server.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _CHORE_TIMEOUT_S = 60.0
 
@@ -152,7 +156,10 @@ def _chores(settings: Settings) -> Iterator[None]:
     keeper.start()
     try:
         yield
-        compact(store, event_log)
+        try:
+            compact(store, event_log)
+        except StoreUnavailable as error:
+            log.warning("queued events stay in the store, which does not answer: %s", error.message)
     finally:
         if keeper.stop(_CHORE_TIMEOUT_S):
             store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, get_args
@@ -14,6 +15,9 @@ from rich.table import Table
 
 from server.cli.options import Config, DataDir, console, load_settings
 from server.settings import ScenarioSettings, Settings
+
+_LOGIN = re.compile(r"//[^@/]*@")
+"""User and password of a URL, which are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _knob(name: str, field: FieldInfo, value: object) -> Knob:
         default=str(field.default),
         range=_range(field),
         meaning=field.description or "",
-        value=str(value),
+        value=_LOGIN.sub("//***@", str(value)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, final
@@ -13,9 +14,17 @@ Make = Callable[[], EntryT]
 
 _logger = logging.getLogger(__name__)
 
+_LOG_INTERVAL_S = 10.0
+
 
 class SideEffect(Generic[EntryT]):
-    """Does something with what was served. A failure is counted and touches neither the reply nor other effects."""
+    """Does something with what was served. A failure is counted and touches neither the reply nor other effects.
+
+    Failures are logged, with the last one's traceback, once an interval: what fails for one batch fails for the next.
+    """
+
+    _log_after_s = 0.0
+    _failed = 0
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -35,7 +44,10 @@ class SideEffect(Generic[EntryT]):
         try:
             self.apply(entries)
         except Exception:
-            _logger.exception("%s failed for %d entries", type(self).__name__, len(entries))
+            self._failed += len(entries)
+            if time.monotonic() >= self._log_after_s:
+                self._log_after_s = time.monotonic() + _LOG_INTERVAL_S
+                _logger.exception("%s failed for %d entries so far", type(self).__name__, self._failed)
             return False
         return True
 

@@ -28,6 +28,8 @@ class EmbeddedStore:
     Opening raises StoreUnavailable. clock: epoch seconds, for expiry and erasures.
     """
 
+    in_process = True
+
     def __init__(
         self,
         directory: Path,
@@ -61,6 +63,9 @@ class EmbeddedStore:
             clock=clock,
         )
         self.overlay = EmbeddedOverlayLog(self._state)
+
+    def watch_overlay(self, tell: Callable[[int], None]) -> None:
+        """Does nothing: no other machine uses this store."""
 
     def merge_histories(self, batch: HistoryBatch) -> int:
         """Unites histories of the event log with the records; returns how many records changed."""

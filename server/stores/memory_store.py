@@ -198,12 +198,17 @@ class MemoryRecommendationLog:
 class MemoryStore:
     """store.Store in memory. Thread-safe."""
 
+    in_process = True
+
     def __init__(self, limits: StoreLimits | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self._state = _State(limits or StoreLimits(), clock)
         self.users = MemoryUserStore(self._state)
         self.events = MemoryEventStore(self._state)
         self.overlay = MemoryOverlayLog()
         self.recommendations = MemoryRecommendationLog(self._state)
+
+    def watch_overlay(self, tell: Callable[[int], None]) -> None:
+        """Does nothing: no other machine uses this store."""
 
     def merge_histories(self, batch: HistoryBatch) -> int:
         """Unites histories with the records; returns how many records changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -82,7 +82,12 @@ class SequencedOverlayLog(OverlayLog, Protocol):
 
 
 class Store(Protocol):
-    """Everything that a server remembers beside its releases and the event log."""
+    """Everything that a server remembers beside its releases and the event log.
+
+    in_process: whether reading a user takes no more than this process, so that a fallback may do it too.
+    """
+
+    in_process: bool
 
     @property
     def users(self) -> UserStore:
@@ -102,6 +107,13 @@ class Store(Protocol):
     @property
     def recommendations(self) -> RecommendationLog:
         """What was shown."""
+        ...
+
+    def watch_overlay(self, tell: Callable[[int], None]) -> None:
+        """Calls tell with the newest item change's number when another machine may have made it.
+
+        A store of one machine has nothing to tell: its processes have the control block.
+        """
         ...
 
     def merge_histories(self, batch: HistoryBatch) -> int:

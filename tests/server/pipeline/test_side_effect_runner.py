@@ -119,3 +119,13 @@ def test_flush_says_when_it_was_not_in_time(start: Start) -> None:
 def test_run_cannot_be_replaced() -> None:
     with pytest.raises(TypeError, match="final"):
         type("Replaced", (Collect,), {"run": lambda self, entries: True})
+
+
+def test_effect_that_keeps_failing_is_logged_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(SideEffect[int]):
+        def apply(self, entries: Sequence[int]) -> None:
+            raise OSError
+
+    effect = Failing()
+    assert [effect.run([1, 2]) for _ in range(20)] == [False] * 20
+    assert len(caplog.records) == 1

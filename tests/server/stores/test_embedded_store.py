@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,14 @@ from server.stores import lmdb_environment
 from server.stores.embedded_records import USERS
 from server.stores.embedded_store import EmbeddedStore
 from server.stores.entry_codec import text_key
-from server.stores.event_log import EventLog
 from server.stores.store import Store, StoreLimits
-from tests.support.store_contract import Clock, ListLog, StoreContract, event, history_items, keys, shown
+from tests.support.durable_store_contract import DurableStoreContract
+from tests.support.store_contract import Clock, ListLog, event, history_items, keys, shown
 
 SMALL = StoreLimits(durable_writes=False, map_bytes_max=4 << 20)
 
 
-class TestEmbeddedStore(StoreContract):
+class TestEmbeddedStore(DurableStoreContract):
     @pytest.fixture
     def make_store(self, tmp_path: Path) -> Iterator[Callable[[StoreLimits, Clock], Store]]:
         opened: list[EmbeddedStore] = []
@@ -140,68 +140,3 @@ def test_a_damaged_record_is_an_unavailable_one(store: EmbeddedStore) -> None:
     with pytest.raises(StoreUnavailable) as refusal:
         store.users.read("u:ann")
     assert refusal.value.reason == "RECORD_DAMAGED"
-
-
-class CutLog(ListLog):
-    """An event log whose process dies right before or right after it has stored a batch."""
-
-    def __init__(self, at: int, *, after: bool) -> None:
-        super().__init__()
-        self.at, self.after, self.calls = at, after, 0
-        self.appended: list[tuple[str, list[str]]] = []
-
-    def append_events(self, events: Sequence[UserEvent], batch_name: str) -> object:
-        self.calls += 1
-        if self.calls == self.at and not self.after:
-            raise KeyboardInterrupt
-        self.appended.append((batch_name, [e.event_id for e in events]))
-        super().append_events(events, batch_name)
-        if self.calls == self.at:
-            raise KeyboardInterrupt
-        return None
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("at", [1, 2, 3])
-def test_a_drain_that_was_cut_off_goes_on_with_the_same_batch(
-    store: EmbeddedStore, at: int, after: bool
-) -> None:
-    store.events.append([event(f"e{n}") for n in range(5)])
-    log = CutLog(at, after=after)
-    with pytest.raises(KeyboardInterrupt):
-        store.drain(log, batch_size=2)
-    store.events.append([event("late")])
-    store.drain(log, batch_size=2)
-    assert sorted(log.events) == ["e0", "e1", "e2", "e3", "e4", "late"]
-    contents: dict[str, list[str]] = {}
-    for name, ids in log.appended:
-        assert contents.setdefault(name, ids) == ids
-    assert store.events.queued() == 0
-
-
-def test_a_drain_reaches_the_parquet_log_and_an_erasure_removes_it_there(
-    store: EmbeddedStore, tmp_path: Path
-) -> None:
-    log = EventLog(tmp_path / "events")
-    store.events.append([event("e1"), event("e2", user="bob")])
-    store.events.append([event("e3", user="", session="s1")])
-    store.events.link_session("s1", "ann", 1)
-    store.drain(log)
-    assert log.row_count() == 3
-    store.users.delete("ann")
-    store.drain(log)
-    assert log.read().column("event_id").to_pylist() == ["e2"]
-    assert log.append_events([event("e1")], "replay").stored == 0
-
-
-def test_only_one_drain_runs_at_a_time(store: EmbeddedStore) -> None:
-    store.events.append([event("e1")])
-    inner: list[int] = []
-
-    class Nested(ListLog):
-        def append_events(self, events: Sequence[UserEvent], batch_name: str) -> object:
-            inner.append(store.drain(ListLog()).events)
-            return super().append_events(events, batch_name)
-
-    assert store.drain(Nested()).events == 1
-    assert inner == [0]

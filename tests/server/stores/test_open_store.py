@@ -26,7 +26,7 @@ def test_lmdb_lies_in_the_default_directory_or_where_the_url_says(tmp_path: Path
     assert store_directory("lmdb:///var/shortlist", tmp_path) == Path("/var/shortlist")
 
 
-@pytest.mark.parametrize("url", ["redis://localhost", "lmdb", "", "sqlite:/x"])
+@pytest.mark.parametrize("url", ["valkey://localhost", "lmdb", "", "sqlite:/x"])
 def test_an_unknown_store_is_refused_with_those_that_are_known(tmp_path: Path, url: str) -> None:
     with pytest.raises(InvalidRequest, match="known are lmdb:, memory:"):
         open_store(url, tmp_path)
