@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from server.circuit_breaker import BreakerValues
 from server.control_block import ControlBlock
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
 from server.errors import ReleaseRefused
@@ -23,6 +25,7 @@ from server.pipeline.side_effect_runner import SideEffect, SideEffectRunner
 from server.query import ScenarioValues
 from server.release_switch import ReleaseSwitch
 from server.release_watcher import ReleaseWatcher
+from server.releases.model_repository import REPOSITORY_DIR
 from server.releases.release_holder import ReleaseHolder
 from server.rpc.rpc_server import RpcServer
 from server.rpc.server_builder import PublicUseCases, ServerOptions, build_admin_server, build_server
@@ -33,6 +36,9 @@ from server.storage import open_store
 from server.stores.protocols import LoggedRecommendation
 from server.stores.store import Store
 from server.worker_place import WorkerPlace
+
+if TYPE_CHECKING:
+    from server.inference.open_model_server import ModelServer
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +56,7 @@ class App:
     watcher: ReleaseWatcher
     effects: SideEffectRunner[LoggedRecommendation]
     servers: list[RpcServer]
+    model_server: ModelServer | None = None
 
     @classmethod
     def build(cls, settings: Settings, place: WorkerPlace, control: ControlBlock) -> App:
@@ -59,7 +66,8 @@ class App:
         be opened.
         """
         store = open_store(settings)
-        holder = _open_releases(settings, store, control)
+        model_server = _open_model_server(settings)
+        holder = _open_releases(settings, store, control, model_server)
         # A store that was lost must not number its changes below those that the release holds already.
         store.overlay.raise_sequence(holder.current().manifest.overlay_sequence)
         control.raise_overlay_sequence(store.overlay.last_sequence())
@@ -73,7 +81,7 @@ class App:
         )
         watcher.look()
         effects = _side_effects(settings, place, store)
-        public = _public_use_cases(settings, store, holder, control, effects)
+        public = _public_use_cases(settings, store, holder, control, effects, model_server)
         servers = [build_server(public, _server_options(settings, place.port))]
         if place.seat == 0:
             releases = ReleaseHandler(
@@ -82,12 +90,15 @@ class App:
                 statuses=ReleaseSwitch(control).statuses,
             )
             servers.append(build_admin_server(releases, _admin_options(settings, place.admin_port)))
-        return cls(settings, store, watcher, effects, servers)
+        return cls(settings, store, watcher, effects, servers, model_server)
 
     def start(self) -> None:
         """Takes calls from now on."""
         self.effects.start()
         self.watcher.start()
+        if self.model_server is not None:
+            holder = self.watcher.holder
+            self.model_server.keeper.start(lambda: (holder.release, holder.previous))
         for server in self.servers:
             server.start()
             server.open()
@@ -102,11 +113,16 @@ class App:
             if not server.drain(knobs.drain_grace_s):
                 log.warning("calls were cut off after %.1f s", knobs.drain_grace_s)
         self.watcher.stop(_STOP_TIMEOUT_S)
+        if self.model_server is not None:
+            self.model_server.keeper.stop(_STOP_TIMEOUT_S)
+            self.model_server.close()
         if self.effects.stop(_STOP_TIMEOUT_S):
             self.store.close()
 
 
-def _open_releases(settings: Settings, store: Store, control: ControlBlock) -> ReleaseHolder:
+def _open_releases(
+    settings: Settings, store: Store, control: ControlBlock, model_server: ModelServer | None
+) -> ReleaseHolder:
     """Returns a holder that serves the current release; raises ReleaseRefused with the reason when it cannot."""
     holder = ReleaseHolder(
         settings.data_dir / "releases",
@@ -114,6 +130,7 @@ def _open_releases(settings: Settings, store: Store, control: ControlBlock) -> R
         read_sequence=control.overlay_sequence,
         ann_expansion_search=settings.release.ann_expansion_search,
         prefault_pages=settings.release.prefault,
+        prepare=None if model_server is None else model_server.keeper.prepare,
     )
     if not holder.refresh():
         refused = holder.refused
@@ -121,6 +138,30 @@ def _open_releases(settings: Settings, store: Store, control: ControlBlock) -> R
             raise ReleaseRefused("no release is active", reason="NO_RELEASE")
         raise ReleaseRefused(f"release {refused.version}: {refused.message}", reason=refused.reason)
     return holder
+
+
+def _open_model_server(settings: Settings) -> ModelServer | None:
+    """Returns the model server that the settings name. Its client is imported only then: it costs half a second."""
+    knobs = settings.model_server
+    if not knobs.url:
+        return None
+    from server.inference.micro_batcher import BatchLimits
+    from server.inference.open_model_server import open_triton
+    from server.inference.triton_scorer import TritonLimits
+
+    return open_triton(
+        knobs.url,
+        settings.data_dir / REPOSITORY_DIR,
+        TritonLimits(
+            timeout_s=knobs.timeout_ms / 1e3,
+            reply_reserve_s=knobs.reply_reserve_ms / 1e3,
+            message_bytes_max=knobs.message_bytes_max,
+            batch=BatchLimits(knobs.batch_wait_ms / 1e3, knobs.batch_users_max, knobs.requests_max),
+        ),
+        BreakerValues(knobs.failures_max, knobs.open_ms, knobs.open_ms_max),
+        check_interval_s=knobs.check_interval_ms / 1e3,
+        load_timeout_s=knobs.load_timeout_s,
+    )
 
 
 def _side_effects(
@@ -145,8 +186,10 @@ def _public_use_cases(
     holder: ReleaseHolder,
     control: ControlBlock,
     effects: SideEffectRunner[LoggedRecommendation],
+    model_server: ModelServer | None,
 ) -> PublicUseCases:
-    engine = Engine(engine_values(settings), EngineParts(users=store.users))
+    parts = EngineParts(users=store.users, model_server=None if model_server is None else model_server.scorer)
+    engine = Engine(engine_values(settings), parts)
     return PublicUseCases(
         recommend=RecommendHandler(engine, holder, effects.submit),
         events=EventsHandler(store.events, store.recommendations),
