@@ -29,6 +29,7 @@ from server.releases.verify import read_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATES = REPOSITORY / "model_repo"
+_QUEUE_TIMEOUT = "default_timeout_microseconds: 25000"
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
 
@@ -124,6 +125,11 @@ def triton_server(directory: Path) -> Iterator[TritonServer]:
     _runner()
     repository = directory / "model_repo"
     shutil.copytree(TEMPLATES, repository)
+    for config in repository.glob("*/config.pbtxt"):
+        # A request's own timeout can only shorten the queue's, and a busy machine may take longer than 25 ms to wake up.
+        text = config.read_text("utf-8")
+        assert _QUEUE_TIMEOUT in text
+        config.write_text(text.replace(_QUEUE_TIMEOUT, f"{_QUEUE_TIMEOUT}000"), "utf-8")
     server = TritonServer(repository)
     server.start()
     try:
