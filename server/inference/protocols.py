@@ -43,6 +43,11 @@ class ScoringRelease(Protocol):
         ...
 
     @property
+    def ranker_sha256(self) -> str:
+        """The SHA-256 of the ranker's ONNX file, 64 hexadecimal digits."""
+        ...
+
+    @property
     def model(self) -> ModelNumbers:
         """Scalars of the model."""
         ...

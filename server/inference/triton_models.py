@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,7 @@ from server.inference.triton_wire import UNUSABLE, ModelVersion
 VERSIONS_KEPT = 2
 """The version that serves and the one before it."""
 
+_MODEL_NAME = "model.onnx"
 _PROBE_CANDIDATES = 64
 _PROBE_SEED = 0
 _PROBE_TIMEOUT_S = 1.0
@@ -58,6 +60,7 @@ class TritonModels:
             try:
                 loaded = self._channel.ready_versions(RANKER)
                 if model.number not in loaded:
+                    self._check_file(model, release.ranker_sha256)
                     self._load(model, _versions(model.number, (*beside, *reversed(loaded))))
                     self._check_signature(model)
                 self._check_scores(model, release)
@@ -65,6 +68,20 @@ class TritonModels:
                 self._scorer.ready -= {model.number}
                 raise
             self._scorer.ready = frozenset((model.number, *self._scorer.ready.intersection(beside)))
+
+    def _check_file(self, model: ModelVersion, sha256: str) -> None:
+        """Refuses a version folder that holds anything but the release's file: Triton runs what it finds there."""
+        folder = self._repository / model.name / str(model.number)
+        try:
+            names = sorted(path.name for path in folder.iterdir())
+            if names != [_MODEL_NAME] or (folder / _MODEL_NAME).is_symlink():
+                raise _refused(model, f"{folder} holds {', '.join(names)} and not one plain {_MODEL_NAME}")
+            with (folder / _MODEL_NAME).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise _refused(model, f"{folder} cannot be read: {error.strerror}") from None
+        if found != sha256:
+            raise _refused(model, f"{folder / _MODEL_NAME} does not match the release's SHA-256")
 
     def _load(self, model: ModelVersion, versions: list[int]) -> None:
         """Loads exactly these versions; those that were loaded before serve until the new ones are warm."""

@@ -33,7 +33,7 @@ Floats = NDArray[np.float32]
 class MappedRelease:
     """One release, mapped. Readers need no lock; only an Overlay writes, and one at a time.
 
-    manifest, version, model_version, repository_version: what it is. item_count: I, rows of the release itself.
+    manifest, version, model_version, repository_version, ranker_sha256: what it is. item_count: I, rows of the release itself.
     capacity: N, length of per-item arrays. arrays, weights, model: see ReleaseArrays, MODEL_WEIGHTS, ModelConfig. directory: ids,
     keys and titles. category_vocabulary, brand_vocabulary: names by code, with those born since.
     overlay_sequence: the newest item change that is in the arrays. deleted_rows: rows whose item is deleted.
@@ -49,6 +49,7 @@ class MappedRelease:
         self.model = read_model_config(release_dir)
         self.model_version = self.model.model_version
         self.repository_version = repository_version(manifest)
+        self.ranker_sha256 = manifest.files["models/two_tower.onnx"].sha256
         self.arrays = map_arrays(release_dir)
         self.weights = load_weights(release_dir)
         self.directory = ItemDirectory(self.arrays, self.item_count, self.capacity)

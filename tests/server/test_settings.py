@@ -20,6 +20,8 @@ def valid_change(knob: Knob) -> str:
         return str(knob.default == "False")
     if knob.name == "data_dir":
         return "elsewhere"
+    if knob.name == "model_server.url":
+        return "triton://elsewhere:8001"
     if knob.name == "store.url":
         return "lmdb:elsewhere"
     if knob.name.endswith("host"):
