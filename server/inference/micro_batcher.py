@@ -14,12 +14,15 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 EntryT = TypeVar("EntryT")
 ResultT = TypeVar("ResultT")
 
-Settle = Callable[[Sequence[ResultT | Exception] | Exception], None]
-"""Ends a batch: called once, from any thread, with one result or error an entry in their order, or one error for all."""
+Outcomes = Sequence[ResultT | Exception]
+"""One result or error an entry, in their order."""
 
-Send = Callable[[KeyT, Sequence[EntryT], float, Settle[ResultT]], None]
-"""Starts an inference and returns at once: takes the key, the entries, by when their results must be there (monotonic
-seconds), and what to call with them."""
+Send = Callable[[KeyT, Sequence[EntryT], float], Outcomes[ResultT]]
+"""Runs an inference: takes the key, the entries and how long it may take, in seconds. What it raises is the outcome of
+every entry."""
+
+_LATER_S_MAX = 0.002
+"""A request joins a batch whose inference ends so much before its own deadline, beyond the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +46,22 @@ class _Slot(Generic[EntryT, ResultT]):
 
 @dataclass(slots=True)
 class _Batch(Generic[EntryT, ResultT]):
-    """ends_s: the latest of its requests' deadlines. full: held until no more fit."""
+    """ends_s: the deadline of the request that opened it, which is the inference's. full: held until no more fit."""
 
     ends_s: float
     slots: list[_Slot[EntryT, ResultT]] = field(default_factory=list)
     full: threading.Lock = field(default_factory=threading.Lock)
 
-    def settle(self, outcome: Sequence[ResultT | Exception] | Exception) -> None:
+    def settle(self, outcomes: Outcomes[ResultT]) -> None:
         """Gives each request its outcome and wakes it."""
-        outcomes = [outcome] * len(self.slots) if isinstance(outcome, Exception) else outcome
-        for slot, own in zip(self.slots, outcomes, strict=True):
-            slot.outcome = own
+        for slot, outcome in zip(self.slots, outcomes, strict=True):
+            slot.outcome = outcome
             slot.done.release()
 
 
 class MicroBatcher(Generic[KeyT, EntryT, ResultT]):
-    """Thread-safe. The first request of a batch sends it; each waits for its own outcome until its own deadline.
+    """Thread-safe. The first request of a batch runs its inference on its own thread and within its own time; the others
+    wait for their outcomes until their own deadlines. A request with much more time opens a batch of its own.
 
     A request that is alone is sent at once. While others are under way it waits for company, wait_s at most.
     begin: called before a batch is opened; raises what refuses it. fits: whether an entry may join a batch.
@@ -112,9 +115,13 @@ class MicroBatcher(Generic[KeyT, EntryT, ResultT]):
     ) -> tuple[_Batch[EntryT, ResultT], bool]:
         """Returns the batch that holds the slot, and whether the slot opened it."""
         batch = self._open.get(key)
-        if batch is not None and self._fits([s.entry for s in batch.slots], slot.entry):
+        later_s_max = self._limits.wait_s + _LATER_S_MAX
+        if (
+            batch is not None
+            and ends_s - batch.ends_s <= later_s_max
+            and self._fits([s.entry for s in batch.slots], slot.entry)
+        ):
             batch.slots.append(slot)
-            batch.ends_s = max(batch.ends_s, ends_s)
             if len(batch.slots) >= self._limits.users_max:
                 self._close(key, batch)
             return batch, False
@@ -132,9 +139,9 @@ class MicroBatcher(Generic[KeyT, EntryT, ResultT]):
         with self._lock:
             self._close(key, batch)
         try:
-            self._send(key, [slot.entry for slot in batch.slots], batch.ends_s, batch.settle)
+            batch.settle(self._send(key, [slot.entry for slot in batch.slots], batch.ends_s - self._clock()))
         except Exception as error:
-            batch.settle(error)
+            batch.settle([error] * len(batch.slots))
 
     def _close(self, key: KeyT, batch: _Batch[EntryT, ResultT]) -> None:
         """Lets no more requests in, and wakes the one that waits to send it. Holds the lock."""

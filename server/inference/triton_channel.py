@@ -1,9 +1,9 @@
-"""One gRPC channel to Triton: inference without waiting, and the calls that look after models."""
+"""One gRPC channel to Triton: inference, and the calls that look after models."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,6 @@ _SERVICE = "/inference.GRPCInferenceService"
 _DETAILS_CHARS_MAX = 500
 _KEEPALIVE_MS = 10_000
 _RECONNECT_MS_MIN, _RECONNECT_MS_MAX = 100, 1_000
-
-Inferred = Callable[[bytes | ModelServerUnavailable], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +69,16 @@ class TritonChannel:
         """Ends the calls under way and closes the connection."""
         self._channel.close()
 
-    def infer(self, request: bytes, timeout_s: float, done: Inferred) -> None:
-        """Starts an inference; done gets the reply's bytes or what went wrong, on gRPC's thread."""
-        call = self._infer.future(request, timeout=timeout_s)
+    def infer(self, request: bytes, timeout_s: float) -> bytes:
+        """Returns the reply to a ModelInferRequest. Raises ModelServerUnavailable.
 
-        def finish(ended: Any) -> None:
-            try:
-                done(ended.result())
-            except grpc.RpcError as error:
-                done(_unavailable(error))
-            except grpc.FutureCancelledError:
-                done(ModelServerUnavailable("the channel was closed", reason="MODEL_SERVER_CLOSED"))
-
-        call.add_done_callback(finish)
+        Blocks the calling thread: for a future gRPC starts a thread, which costs several times the call.
+        """
+        try:
+            reply: bytes = self._infer(request, timeout=timeout_s)
+        except grpc.RpcError as error:
+            raise _unavailable(error) from None
+        return reply
 
     def ready_versions(self, name: str) -> list[int]:
         """Returns the loaded versions of a model, ascending."""

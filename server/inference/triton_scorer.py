@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +13,7 @@ from server.circuit_breaker import CircuitBreaker
 from server.errors import ModelServerUnavailable
 from server.features.declarations import CROSS_FEATURES, VECTOR_DIMS
 from server.features.encoding import USER_WIDTH
-from server.inference.micro_batcher import BatchLimits, MicroBatcher, Settle
+from server.inference.micro_batcher import BatchLimits, MicroBatcher
 from server.inference.protocols import Floats, ScoringRelease
 from server.inference.triton_channel import TensorSpec, TritonChannel
 from server.inference.triton_wire import ModelVersion, decode_reply, encode_request, unusable
@@ -38,7 +35,7 @@ RANKER_OUTPUTS = (TensorSpec(OUTPUT, _FP32, (-1, -1, 2)),)
 _PAIR_ID_BITS = 24
 """Integers of so many bits are exact in float32."""
 
-_ANSWER_GRACE_S = 0.5
+_TIMEOUT_S_MIN = 1e-3
 
 _CANDIDATE_BYTES = 4 * (VECTOR_DIMS + len(CROSS_FEATURES) + 1)
 
@@ -78,7 +75,7 @@ class TritonScorer:
         self._channel = channel
         self._limits = limits
         self._batcher: MicroBatcher[ModelVersion, _Entry, Floats] = MicroBatcher(
-            limits.batch, self._send, begin=self._begin, fits=self._fits
+            limits.batch, self._infer, begin=self._begin, fits=self._fits
         )
         self.breaker = breaker
         self.ready: frozenset[int] = frozenset()
@@ -115,15 +112,8 @@ class TritonScorer:
 
         Its outcome counts for the breaker, so that a server that is back is asked again at once.
         """
-        answers: queue.SimpleQueue[Sequence[Floats | Exception] | Exception] = queue.SimpleQueue()
         model = ModelVersion(RANKER, release.repository_version)
-        entry = _entry(release, tower_input, rows, cross)
-        self._send(model, [entry], time.monotonic() + timeout_s, answers.put)
-        try:
-            answer = answers.get(timeout=timeout_s + _ANSWER_GRACE_S)
-        except queue.Empty:
-            raise ModelServerUnavailable("gRPC did not keep a deadline", reason="MODEL_SERVER_LATE") from None
-        outcome = answer if isinstance(answer, Exception) else answer[0]
+        (outcome,) = self._infer(model, [_entry(release, tower_input, rows, cross)], timeout_s)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -136,44 +126,29 @@ class TritonScorer:
         candidates = _padded(max(len(e.rows) for e in (*entries, entry)))
         return (len(entries) + 1) * candidates * _CANDIDATE_BYTES <= self._limits.message_bytes_max
 
-    def _send(
-        self, model: ModelVersion, entries: Sequence[_Entry], ends_s: float, settle: Settle[Floats]
-    ) -> None:
+    def _infer(
+        self, model: ModelVersion, entries: Sequence[_Entry], timeout_s: float
+    ) -> list[Floats | Exception]:
+        """Returns each request's scores, or its own error where only its part of the reply cannot be used."""
         self.inferences += 1
+        timeout_s = max(_TIMEOUT_S_MIN, timeout_s)
+        candidates = _padded(max(len(entry.rows) for entry in entries))
         try:
-            timeout_s = max(1e-3, ends_s - time.monotonic())
-            inputs = _join(entries)
-            request = encode_request(model, inputs, OUTPUT, timeout_s)
-            self._channel.infer(request, timeout_s, partial(self._receive, model, entries, settle))
+            request = encode_request(model, _join(entries, candidates), OUTPUT, timeout_s)
+            reply = self._channel.infer(request, timeout_s)
+            scored = decode_reply(reply, model, OUTPUT, (len(entries), candidates, 2))
+        except ModelServerUnavailable:
+            self.breaker.failed()
+            raise
         except Exception:
             self.breaker.abandoned()
             raise
-
-    def _receive(
-        self,
-        model: ModelVersion,
-        entries: Sequence[_Entry],
-        settle: Settle[Floats],
-        reply: bytes | ModelServerUnavailable,
-    ) -> None:
-        """Gives each request of the inference its scores, or its own error where only its part cannot be used."""
-        if isinstance(reply, ModelServerUnavailable):
-            self.breaker.failed()
-            settle(reply)
-            return
-        try:
-            shape = (len(entries), _padded(max(len(entry.rows) for entry in entries)), 2)
-            scored = decode_reply(reply, model, OUTPUT, shape)
-            outcomes = [_scores(model, entry, rows) for entry, rows in zip(entries, scored, strict=True)]
-        except ModelServerUnavailable as error:
-            self.breaker.failed()
-            settle(error)
-            return
+        outcomes = [_scores(model, entry, rows) for entry, rows in zip(entries, scored, strict=True)]
         if any(isinstance(outcome, Exception) for outcome in outcomes):
             self.breaker.failed()
         else:
             self.breaker.succeeded()
-        settle(outcomes)
+        return outcomes
 
 
 def _entry(release: ScoringRelease, tower_input: Floats, rows: NDArray[np.int32], cross: Floats) -> _Entry:
@@ -190,9 +165,9 @@ def _padded(candidates: int) -> int:
     return -(-candidates // CANDIDATES_STEP) * CANDIDATES_STEP
 
 
-def _join(entries: Sequence[_Entry]) -> list[tuple[str, Floats]]:
+def _join(entries: Sequence[_Entry], candidates: int) -> list[tuple[str, Floats]]:
     """Returns the inputs of one inference; the places after a list's end are zero."""
-    users, candidates = len(entries), _padded(max(len(entry.rows) for entry in entries))
+    users = len(entries)
     shapes = ((USER_WIDTH,), (candidates, VECTOR_DIMS), (candidates, len(CROSS_FEATURES)), (candidates,))
     features, vectors, cross, pair_ids = (np.empty((users, *shape), np.float32) for shape in shapes)
     for at, entry in enumerate(entries):

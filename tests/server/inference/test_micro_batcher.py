@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from server.errors import ModelServerUnavailable
-from server.inference.micro_batcher import BatchLimits, MicroBatcher, Settle
+from server.inference.micro_batcher import BatchLimits, MicroBatcher
 
 Batcher = MicroBatcher[str, int, int]
 
 
 class HeldSender:
-    """Keeps every batch until it is told to answer: with ten times each entry."""
+    """Keeps every batch until it is told to answer: with ten times each entry, or as it is told."""
 
     def __init__(self) -> None:
-        self.batches: list[tuple[str, list[int], Settle[int]]] = []
-        self.sent = threading.Condition()
+        self.batches: list[tuple[str, list[int]]] = []
+        self._answers: list[queue.SimpleQueue[list[int | Exception]]] = []
+        self._sent = threading.Condition()
 
-    def __call__(self, key: str, entries: Sequence[int], ends_s: float, settle: Settle[int]) -> None:
-        with self.sent:
-            self.batches.append((key, list(entries), settle))
-            self.sent.notify_all()
+    def __call__(self, key: str, entries: Sequence[int], timeout_s: float) -> list[int | Exception]:
+        answer: queue.SimpleQueue[list[int | Exception]] = queue.SimpleQueue()
+        with self._sent:
+            self.batches.append((key, list(entries)))
+            self._answers.append(answer)
+            self._sent.notify_all()
+        return answer.get(timeout=30)
 
     def wait(self, count: int) -> None:
         """Returns when so many batches were sent."""
-        with self.sent:
-            assert self.sent.wait_for(lambda: len(self.batches) >= count, timeout=30)
+        with self._sent:
+            assert self._sent.wait_for(lambda: len(self.batches) >= count, timeout=30)
 
-    def answer(self, number: int) -> None:
-        _, entries, settle = self.batches[number]
-        settle([10 * entry for entry in entries])
+    def answer(self, number: int, outcomes: list[int | Exception] | None = None) -> None:
+        self._answers[number].put(outcomes or [10 * entry for entry in self.batches[number][1]])
 
 
 def batcher(
@@ -91,7 +96,7 @@ def test_requests_that_come_while_one_is_under_way_go_together() -> None:
     send.answer(1)
     send.answer(0)
     assert callers.join() == {1: 10, 2: 20, 3: 30, 4: 40}
-    assert [sorted(entries) for _, entries, _ in send.batches] == [[1], [2, 3, 4]]
+    assert [sorted(entries) for _, entries in send.batches] == [[1], [2, 3, 4]]
 
 
 def test_a_batch_that_does_not_fill_is_sent_after_the_wait() -> None:
@@ -117,7 +122,7 @@ def test_requests_of_different_releases_never_share_an_inference() -> None:
     for number in range(3):
         send.answer(number)
     callers.join()
-    assert sorted((key, entries) for key, entries, _ in send.batches) == [("a", [1]), ("a", [2]), ("b", [3])]
+    assert sorted(send.batches) == [("a", [1]), ("a", [2]), ("b", [3])]
 
 
 def test_what_does_not_fit_starts_the_next_batch() -> None:
@@ -135,19 +140,38 @@ def test_what_does_not_fit_starts_the_next_batch() -> None:
 
 def test_one_gives_up_at_its_own_deadline_and_the_others_go_on() -> None:
     send = HeldSender()
-    callers = Callers(batcher(send, users_max=2))
+    asked = batcher(send, users_max=2)
+    callers = Callers(asked)
     callers.ask(1)
     send.wait(1)
-    callers.ask(2, time_left_s=0.05)
     callers.ask(3)
+    while not asked._open:
+        time.sleep(0.001)
+    callers.ask(2, time_left_s=0.05)
     send.wait(2)
-    callers.threads[1].join(30)
+    callers.threads[2].join(30)
     late = callers.got[2]
     assert isinstance(late, ModelServerUnavailable)
     assert late.reason == "MODEL_SERVER_LATE"
     send.answer(1)
     send.answer(0)
     assert callers.join()[3] == 30
+
+
+def test_who_has_much_more_time_is_not_cut_short_by_a_batch_with_little() -> None:
+    send = HeldSender()
+    asked = batcher(send, wait_s=0.5, users_max=3)
+    callers = Callers(asked)
+    callers.ask(1)
+    send.wait(1)
+    callers.ask(2, time_left_s=5)
+    while not asked._open:
+        time.sleep(0.001)
+    callers.ask(3, time_left_s=30)
+    send.wait(3)
+    for number in range(3):
+        send.answer(number)
+    assert callers.join() == {1: 10, 2: 20, 3: 30}
 
 
 def test_an_error_of_one_is_not_the_others() -> None:
@@ -158,8 +182,8 @@ def test_an_error_of_one_is_not_the_others() -> None:
     callers.ask(2)
     callers.ask(3)
     send.wait(2)
-    _, entries, settle = send.batches[1]
-    settle([7 if entry == 2 else ModelServerUnavailable("no", reason="NO") for entry in entries])
+    error = ModelServerUnavailable("no", reason="NO")
+    send.answer(1, [7 if entry == 2 else error for entry in send.batches[1][1]])
     send.answer(0)
     got = callers.join()
     assert got[2] == 7
@@ -167,7 +191,7 @@ def test_an_error_of_one_is_not_the_others() -> None:
 
 
 def test_an_error_of_the_inference_is_everybodys() -> None:
-    def fail(key: str, entries: Sequence[int], ends_s: float, settle: Settle[int]) -> None:
+    def fail(key: str, entries: Sequence[int], timeout_s: float) -> list[int | Exception]:
         raise ModelServerUnavailable("down", reason="DOWN")
 
     asked: Batcher = MicroBatcher(BatchLimits(), fail, begin=lambda: None, fits=lambda entries, entry: True)
