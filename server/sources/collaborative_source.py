@@ -25,6 +25,21 @@ class CollaborativeSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the neighbours; because = the history's item that weighed most."""
+        remembered = query.remembered
+        if remembered.neighbours is None:
+            remembered.neighbours = self._look_up(query)
+        rows, scores, because = remembered.neighbours
+        assert because is not None
+        if len(query.release.new_item_kin):
+            rows, scores, because = _with_new_items(query, rows, scores, because)
+        if query.restricted:
+            kept = inside(query, rows)
+            rows, scores, because = rows[kept], scores[kept], because[kept]
+        length = wanted_length(query, rows, self._limit)
+        return Retrieved(rows[:length], scores[:length], because[:length])
+
+    def _look_up(self, query: RecommendQuery) -> Retrieved:
+        """Returns the neighbours that the release's table holds."""
         history, arrays = query.history, query.release.arrays
         assert history is not None
         scratch = thread_scratch(query.capacity)
@@ -38,14 +53,7 @@ class CollaborativeSource(Source[RecommendQuery]):
             scratch.because,
             overfetch(query, lengthened(query, self._limit)),
         )
-        because = history.item_rows[because]
-        if len(query.release.new_item_kin):
-            rows, scores, because = _with_new_items(query, rows, scores, because)
-        if query.restricted:
-            kept = inside(query, rows)
-            rows, scores, because = rows[kept], scores[kept], because[kept]
-        length = wanted_length(query, rows, self._limit)
-        return Retrieved(rows[:length], scores[:length], because[:length])
+        return Retrieved(rows, scores, history.item_rows[because])
 
 
 def _with_new_items(

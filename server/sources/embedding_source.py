@@ -33,7 +33,7 @@ class EmbeddingSource(Source[RecommendQuery]):
         assert query.user_vector is not None
         vector = query.user_vector
         if query.release.model.ann_metric == "cos":
-            vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
+            vector = vector / max(float(np.sqrt(vector @ vector)), 1e-12)
         rows, scores = self._search(query, vector)
         length = wanted_length(query, rows, self._limit)
         return Retrieved(rows[:length], scores[:length])
@@ -42,7 +42,10 @@ class EmbeddingSource(Source[RecommendQuery]):
         release, asked = query.release, lengthened(query, self._limit)
         scanned = rows_in_categories(query, self._scan_rows_max) if query.restricted else None
         if scanned is None:
-            rows, scores = release.search_ann(vector, overfetch(query, asked))
+            remembered = query.remembered
+            if remembered.nearest is None:
+                remembered.nearest = Retrieved(*release.search_ann(vector, overfetch(query, asked)))
+            rows, scores, _ = remembered.nearest
             if not query.restricted and not len(release.fresh_rows):
                 return rows, scores
             scanned = release.fresh_rows
