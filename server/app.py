@@ -9,6 +9,7 @@ import logging
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from server.access.tls_files import TlsContent, TlsPaths, read_tls
 from server.access.tokens import TokenTable, read_tokens
@@ -16,6 +17,7 @@ from server.access.watched_files import WatchedFiles
 from server.admission.admission import Admission, AdmissionValues
 from server.admission.gradient_limit import GradientValues
 from server.admission.quality_factor import QualityValues
+from server.circuit_breaker import BreakerValues
 from server.control_block import ControlBlock
 from server.degraded_share import DegradedShare
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
@@ -32,6 +34,7 @@ from server.query import ScenarioValues
 from server.query_observation import observe_query
 from server.release_switch import ReleaseSwitch
 from server.release_watcher import ReleaseWatcher
+from server.releases.model_repository import REPOSITORY_DIR
 from server.releases.release_holder import ReleaseHolder
 from server.rpc.connection_limits import ConnectionLimits
 from server.rpc.rpc_server import RpcServer
@@ -55,6 +58,9 @@ from server.telemetry.trace_exporter import ExportValues
 from server.worker_place import WorkerPlace
 from server.worker_telemetry import MetricValues, TraceValues, WorkerTelemetry
 
+if TYPE_CHECKING:
+    from server.inference.open_model_server import ModelServer
+
 log = logging.getLogger(__name__)
 
 _ADMIN_THREADS = 2
@@ -75,6 +81,7 @@ class App:
     effects: SideEffectRunner[LoggedRecommendation]
     servers: list[RpcServer]
     telemetry: WorkerTelemetry
+    model_server: ModelServer | None = None
 
     @classmethod
     def build(cls, settings: Settings, place: WorkerPlace, control: ControlBlock) -> App:
@@ -84,7 +91,8 @@ class App:
         be opened.
         """
         store = open_store(settings)
-        holder = _open_releases(settings, store, control)
+        model_server = _open_model_server(settings)
+        holder = _open_releases(settings, store, control, model_server)
         _follow_overlay(store, holder, control)
         watcher = ReleaseWatcher(
             holder,
@@ -106,6 +114,7 @@ class App:
             quality=lambda: admission.quality.factor,
             on_answer=degraded.observe,
             observe=observe_query,
+            model_server=None if model_server is None else model_server.scorer,
         )
         public = _public_use_cases(settings, store, holder, control, effects, parts)
         options = _server_options(settings, place.port)
@@ -119,13 +128,16 @@ class App:
             options = _admin_options(settings, place.admin_port)
             servers.append(build_admin_server(releases, options, telemetry.requests))
         _poll(telemetry, holder, effects, servers[0])
-        return cls(settings, store, watcher, effects, servers, telemetry)
+        return cls(settings, store, watcher, effects, servers, telemetry, model_server)
 
     def start(self) -> None:
         """Takes calls from now on."""
         self.effects.start()
         self.telemetry.start()
         self.watcher.start()
+        if self.model_server is not None:
+            holder = self.watcher.holder
+            self.model_server.keeper.start(lambda: (holder.release, holder.previous))
         for server in self.servers:
             server.start()
             server.open()
@@ -145,11 +157,16 @@ class App:
                 log.warning("calls were cut off after %.1f s", knobs.drain_grace_s)
         self.telemetry.stop()
         self.watcher.stop(_STOP_TIMEOUT_S)
+        if self.model_server is not None:
+            self.model_server.keeper.stop(_STOP_TIMEOUT_S)
+            self.model_server.close()
         if self.effects.stop(_STOP_TIMEOUT_S):
             self.store.close()
 
 
-def _open_releases(settings: Settings, store: Store, control: ControlBlock) -> ReleaseHolder:
+def _open_releases(
+    settings: Settings, store: Store, control: ControlBlock, model_server: ModelServer | None
+) -> ReleaseHolder:
     """Returns a holder that serves the current release; raises ReleaseRefused with the reason when it cannot."""
     holder = ReleaseHolder(
         settings.data_dir / "releases",
@@ -157,6 +174,7 @@ def _open_releases(settings: Settings, store: Store, control: ControlBlock) -> R
         read_sequence=control.overlay_sequence,
         ann_expansion_search=settings.release.ann_expansion_search,
         prefault_pages=settings.release.prefault,
+        prepare=None if model_server is None else model_server.keeper.prepare,
     )
     if not holder.refresh():
         refused = holder.refused
@@ -186,6 +204,30 @@ def _follow_overlay(store: Store, holder: ReleaseHolder, control: ControlBlock) 
             "the store does not answer (%s); serving without user records until it does", error.message
         )
     store.watch_overlay(tell)
+
+
+def _open_model_server(settings: Settings) -> ModelServer | None:
+    """Returns the model server that the settings name. Its client is imported only then: it costs half a second."""
+    knobs = settings.model_server
+    if not knobs.url:
+        return None
+    from server.inference.micro_batcher import BatchLimits
+    from server.inference.open_model_server import open_triton
+    from server.inference.triton_scorer import TritonLimits
+
+    return open_triton(
+        knobs.url,
+        settings.data_dir / REPOSITORY_DIR,
+        TritonLimits(
+            timeout_s=knobs.timeout_ms / 1e3,
+            reply_reserve_s=knobs.reply_reserve_ms / 1e3,
+            message_bytes_max=knobs.message_bytes_max,
+            batch=BatchLimits(knobs.batch_wait_ms / 1e3, knobs.batch_users_max, knobs.requests_max),
+        ),
+        BreakerValues(knobs.failures_max, knobs.open_ms, knobs.open_ms_max),
+        check_interval_s=knobs.check_interval_ms / 1e3,
+        load_timeout_s=knobs.load_timeout_s,
+    )
 
 
 def _side_effects(
@@ -293,7 +335,7 @@ def _server_options(settings: Settings, port: int) -> ServerOptions:
 def _read_threads(settings: Settings) -> int:
     """Returns how many threads answer reads: few where they only compute, as many as others where they wait."""
     knobs = settings.server
-    waits = not settings.store.url.startswith("lmdb:")
+    waits = bool(settings.model_server.url) or not settings.store.url.startswith("lmdb:")
     return knobs.read_threads_per_worker or (knobs.threads_per_worker if waits else _COMPUTING_THREADS)
 
 

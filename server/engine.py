@@ -25,14 +25,14 @@ from server.hydrators.user_features_hydrator import UserFeaturesHydrator
 from server.hydrators.user_record_hydrator import UserRecordHydrator
 from server.hydrators.user_vector_hydrator import UserVectorHydrator
 from server.inference.local_model import LocalScorer, LocalUserTower
-from server.inference.protocols import CandidateScorer, UserTower
+from server.inference.protocols import CandidateScorer, RemoteScorer, UserTower
 from server.pipeline.blend_merger import BlendMerger
 from server.pipeline.budget import BudgetValues, Clock
 from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.degradation import StageFailed
 from server.pipeline.executor import Pipeline, PipelineParts
 from server.pipeline.failure_log import FailureLog
-from server.pipeline.stages import QueryHydrator
+from server.pipeline.stages import QueryHydrator, Scorer
 from server.query import RecommendQuery, ScenarioValues
 from server.rerankers.context_reranker import ContextReranker
 from server.rerankers.diversity_selector import DiversitySelector
@@ -42,6 +42,7 @@ from server.rerankers.promotion_reranker import PromotionReranker
 from server.rerankers.score_selector import ScoreSelector
 from server.rerankers.shortlist_selector import ShortlistSelector
 from server.scorers.cross_feature_assembler import CrossFeatureAssembler
+from server.scorers.model_server_scorer import ModelServerScorer
 from server.scorers.two_tower_scorer import TwoTowerScorer
 from server.sources.backfill_source import BackfillSource
 from server.sources.caller_source import CallerSource
@@ -71,7 +72,10 @@ RECOMMEND_KINDS = (
 )
 RANK_KINDS = (SourceKind.CALLER, SourceKind.COLLABORATIVE, SourceKind.EMBEDDING, SourceKind.POPULARITY)
 
-SERVED_BY_SCORER = {TwoTowerScorer.name: ServedBy.LOCAL_MODEL}
+SERVED_BY_SCORER = {
+    ModelServerScorer.name: ServedBy.MODEL_SERVER,
+    TwoTowerScorer.name: ServedBy.LOCAL_MODEL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class EngineParts:
     """What the engine is built on.
 
     users_in_process: whether users are read within this process; a fallback reads a record only then.
+    model_server: scores before the local scorer does; None = there is none.
     clock: monotonic seconds, that of the commands' deadlines. quality: the share of the candidates to look at now.
     on_answer: told of each answer whether it is degraded. observe: is told of every query that was served, and the
     number of its items.
@@ -135,6 +140,7 @@ class EngineParts:
     quality: Callable[[], float] = lambda: 1.0
     on_answer: Callable[[bool], None] = lambda degraded: None
     observe: Callable[[RecommendQuery, int], None] | None = None
+    model_server: RemoteScorer | None = None
 
 
 class Engine:
@@ -268,7 +274,7 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
         fallback=frozenset({number[SourceKind.POPULARITY]}),
         fallback_fields=_fallback_fields(parts),
         features=_assembler(number),
-        scorers=(TwoTowerScorer(parts.scorer),),
+        scorers=_scorers(parts),
         shortlist=ShortlistSelector(SHORTLIST_FACTOR, context),
         rerankers=(
             context,
@@ -296,9 +302,15 @@ def _rank_parts(retrieval: RetrievalValues, parts: EngineParts) -> PipelineParts
         fallback=frozenset({number[SourceKind.CALLER], number[SourceKind.POPULARITY]}),
         fallback_fields=frozenset({"items"}),
         features=_assembler(number),
-        scorers=(TwoTowerScorer(parts.scorer),),
+        scorers=_scorers(parts),
         selector=ScoreSelector(),
     )
+
+
+def _scorers(parts: EngineParts) -> tuple[Scorer[RecommendQuery], ...]:
+    """Returns the ladder: the model server where there is one, then this process."""
+    remote = () if parts.model_server is None else (ModelServerScorer(parts.model_server),)
+    return (*remote, TwoTowerScorer(parts.scorer))
 
 
 def _fallback_fields(parts: EngineParts) -> frozenset[str]:

@@ -9,6 +9,7 @@ ShortlistError
  |   |- NotReady           starting or draining
  |   |- Overloaded         admission refused; says when to come back
  |   |- StoreUnavailable   a store did not answer or is full
+ |   |- ModelServerUnavailable   the model server did not answer in time, or not with what can be used
  |- Unauthenticated        no token, or none that is valid
  |- PermissionDenied       a valid token without the role
  |- DeadlineExceeded       the time that the caller gave is used up
@@ -119,6 +120,12 @@ class StoreUnavailable(Unavailable):
     """A store did not answer, or is full."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class ModelServerUnavailable(Unavailable):
+    """The model server did not answer in time, or not with what can be used. Callers score in this process."""
+
+    reason = "MODEL_SERVER_UNAVAILABLE"
 
 
 class Unauthenticated(ShortlistError):

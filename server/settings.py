@@ -326,6 +326,35 @@ class TelemetrySettings(_Section):
     """Answers in one worker whose stages wait to be counted; more are counted and let go."""
 
 
+class ModelServerSettings(_Section):
+    """A model server that scores before this process does. What it cannot answer in time is scored here."""
+
+    url: str = Field("", pattern=r"^(triton://[^/:\s]+:\d{1,5})?$")
+    """Address of its gRPC port, `triton://host:8001`; empty = scoring in this process."""
+    timeout_ms: float = Field(25, gt=0, le=5_000)
+    """How long a request waits for its scores at most."""
+    reply_reserve_ms: float = Field(3, ge=0, le=1_000)
+    """Kept back from the time for scoring, so that there is some for the local model after a failure."""
+    batch_wait_ms: float = Field(1, ge=0, le=100)
+    """How long a request waits for others to share an inference with, while others are under way."""
+    batch_users_max: int = Field(16, ge=1, le=64)
+    """Requests of one worker in one inference; at most the model's max_batch_size."""
+    requests_max: int = Field(256, ge=1, le=100_000)
+    """Requests of one worker that wait for scores; more are scored in this process."""
+    message_bytes_max: int = Field(32 << 20, ge=1 << 16, le=1 << 30)
+    """Largest message to or from the model server."""
+    failures_max: int = Field(5, ge=1, le=10_000)
+    """Inferences that fail in a row before it is left alone."""
+    open_ms: float = Field(100, gt=0, le=60_000)
+    """How long it is left alone before it is asked again; the time doubles while it fails."""
+    open_ms_max: float = Field(1_000, gt=0, le=600_000)
+    """Longest time that it is left alone."""
+    check_interval_ms: float = Field(1_000, ge=10, le=600_000)
+    """How often a worker checks that the release's model is loaded and scores right, and loads it where it is not."""
+    load_timeout_s: float = Field(30, gt=0, le=600)
+    """How long loading a model may take, its warm-up included."""
+
+
 class Settings(BaseSettings):
     """All sections. An unknown key is an error that names it."""
 
@@ -351,6 +380,7 @@ class Settings(BaseSettings):
     logs: LogSettings = LogSettings()
     release: ReleaseSettings = ReleaseSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    model_server: ModelServerSettings = ModelServerSettings()
 
     @model_validator(mode="after")
     def _admin_is_never_open(self) -> Settings:

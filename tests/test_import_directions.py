@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, str] = {
     "pipeline": "errors ext features numpy",
     "stores": "circuit_breaker errors features ext numpy lmdb pyarrow xxhash orjson redis hiredis",
     "releases": "errors features ext numpy usearch xxhash orjson",
-    "inference": "circuit_breaker errors features ext numpy",
+    "inference": "circuit_breaker errors features ext numpy grpc google tritonclient",
     "query": "pipeline releases features ext numpy",
     **dict.fromkeys(STAGES, STAGE_MAY),
     "access": "errors",
@@ -128,13 +128,13 @@ def test_no_module_unpickles() -> None:
             assert module.split(".")[0] not in {"pickle", "joblib", "dill", "shelve"}, f"{path}:{line}"
 
 
-def test_only_the_rpc_package_and_the_command_line_know_grpc() -> None:
+def test_only_what_speaks_to_other_processes_knows_grpc() -> None:
     knowing = {
         package_of(path)
         for path in python_files()
         if any(name_in_table(module)[0] in {"grpc", "stubs"} for _, module in imported_modules(path))
     }
-    assert knowing <= {"rpc", "cli"}
+    assert knowing <= {"rpc", "cli", "inference"}
 
 
 def test_only_app_and_cli_read_settings() -> None:

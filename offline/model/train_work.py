@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from offline.model.candidate_lists import BlendOptions
 from offline.model.candidate_requests import past_lists
 from offline.model.dataset import ExampleOptions, load_training_data
-from offline.model.export import model_config, model_json, onnx_files
+from offline.model.export import model_config, model_json
 from offline.model.item_snapshots import Catalogue, DailyItemSnapshots, item_features
+from offline.model.onnx_graphs import onnx_files
 from offline.model.ranker_training import FittedRanker, RankerOptions, fit_ranker
 from offline.model.training import FittedTowers, Report, TowerOptions, fit_towers
 from offline.model.training_data import TrainingData

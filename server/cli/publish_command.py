@@ -18,10 +18,12 @@ from server.running_server import find_running_server
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from server.releases.manifest import Manifest
     from server.settings import Settings
     from server.stores.protocols import ItemChange
 
 SWITCH_TIMEOUT_S = 60.0
+MODEL_TEMPLATES = Path(__file__).resolve().parents[2] / "model_repo"
 
 
 def register(app: typer.Typer) -> None:
@@ -94,7 +96,7 @@ def publish_release(settings: Settings, *, activate: bool) -> Published:
             progress=lambda share: progress.update(task, completed=share),
         )
     path = ReleaseWriter(releases_dir).write(assembled.contents)
-    verify_release(path)
+    fill_repository(settings, path, verify_release(path))
     if changes:
         upsert_items(settings.data_dir, catalogue_changes(changes))
     if activate:
@@ -102,6 +104,32 @@ def publish_release(settings: Settings, *, activate: bool) -> Published:
     return Published(
         identity.version, items.num_rows, assembled.ann.recall, len(changes) - merged.left, merged.left
     )
+
+
+def fill_repository(settings: Settings, release_dir: Path, manifest: Manifest) -> None:
+    """Puts a verified release's models into the data directory's model repository, for a model server to load.
+
+    Versions of releases that are gone are removed. Raises ReleaseRefused for a model that may not be served. Does
+    nothing outside a checkout, which alone has the models' configuration.
+    """
+    from offline.model.onnx_check import check_onnx
+    from server.releases.model_repository import (
+        REPOSITORY_DIR,
+        SERVED_MODELS,
+        prune_models,
+        publish_models,
+        repository_version,
+    )
+    from server.releases.registry import list_releases
+
+    if not MODEL_TEMPLATES.is_dir():
+        return
+    for model in SERVED_MODELS:
+        check_onnx(release_dir / "models" / f"{model}.onnx", model)
+    repository = settings.data_dir / REPOSITORY_DIR
+    publish_models(release_dir, manifest, MODEL_TEMPLATES, repository)
+    entries = list_releases(settings.data_dir / "releases")
+    prune_models(repository, (repository_version(entry.manifest) for entry in entries if entry.manifest))
 
 
 def free_version(releases_dir: Path, created_time_s: int) -> str:

@@ -38,6 +38,16 @@ class ScoringRelease(Protocol):
     """The part of a mapped release that holds its model."""
 
     @property
+    def repository_version(self) -> int:
+        """The number of the release's models in a model repository."""
+        ...
+
+    @property
+    def ranker_sha256(self) -> str:
+        """The SHA-256 of the ranker's ONNX file, 64 hexadecimal digits."""
+        ...
+
+    @property
     def model(self) -> ModelNumbers:
         """Scalars of the model."""
         ...
@@ -68,4 +78,22 @@ class CandidateScorer(Protocol):
         self, release: ScoringRelease, user_vector: Floats, rows: NDArray[np.int32], cross: Floats
     ) -> Floats:
         """Returns float32[n] in [0, 1]. cross: float32[n, len(CROSS_FEATURES)]."""
+        ...
+
+
+class RemoteScorer(Protocol):
+    """Scores candidates for one user on a model server, and gives up in time."""
+
+    def score(
+        self,
+        release: ScoringRelease,
+        tower_input: Floats,
+        rows: NDArray[np.int32],
+        cross: Floats,
+        time_left_s: float,
+    ) -> Floats:
+        """Returns float32[n] in [0, 1], within time_left_s.
+
+        tower_input: float32[1, USER_WIDTH]. cross: float32[n, len(CROSS_FEATURES)]. Raises ModelServerUnavailable.
+        """
         ...

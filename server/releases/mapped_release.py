@@ -21,6 +21,7 @@ from server.releases.format import (
 )
 from server.releases.item_directory import ItemDirectory
 from server.releases.manifest import Manifest
+from server.releases.model_repository import repository_version
 from server.releases.new_item_kin import NewItemKin
 from server.releases.release_arrays import load_weights, map_arrays, map_published_titles, prefault
 from server.releases.verify import read_json, read_model_config, verify_release
@@ -36,8 +37,8 @@ _SERIALS = itertools.count()
 class MappedRelease:
     """One release, mapped. Readers need no lock; only an Overlay writes, and one at a time.
 
-    manifest, version, model_version: what it is. item_count: I, rows of the release itself. capacity: N, length
-    of per-item arrays. arrays, weights, model: see ReleaseArrays, MODEL_WEIGHTS, ModelConfig. directory: ids,
+    manifest, version, model_version, repository_version, ranker_sha256: what it is. item_count: I, rows of the release itself.
+    capacity: N, length of per-item arrays. arrays, weights, model: see ReleaseArrays, MODEL_WEIGHTS, ModelConfig. directory: ids,
     keys and titles. category_vocabulary, brand_vocabulary: names by code, with those born since.
     overlay_sequence: the newest item change that is in the arrays. deleted_rows: rows whose item is deleted.
     unplaced_item_ids: items upserted after the spare rows were used up; they wait for the next release.
@@ -52,6 +53,8 @@ class MappedRelease:
         self.capacity = manifest.capacity
         self.model = read_model_config(release_dir)
         self.model_version = self.model.model_version
+        self.repository_version = repository_version(manifest)
+        self.ranker_sha256 = manifest.files["models/two_tower.onnx"].sha256
         self.arrays = map_arrays(release_dir)
         self.weights = load_weights(release_dir)
         self.directory = ItemDirectory(self.arrays, self.item_count, self.capacity)

@@ -41,6 +41,8 @@ class ReleaseHolder:
 
     read_sequence: newest item change that any process has announced; called for every request, so it must be
     as cheap as a look into shared memory. Without it the log itself is asked.
+    prepare: called with a release and the one that serves before it is switched to; raises ReleaseRefused to keep
+    the old one.
     refused: the last release that could not be served, None after a success.
     overlay_failures: how often the log could not be read; the release then serves with the changes that it has.
     """
@@ -53,7 +55,9 @@ class ReleaseHolder:
         read_sequence: Callable[[], int] | None = None,
         ann_expansion_search: int = 64,
         prefault_pages: bool = True,
+        prepare: Callable[[MappedRelease, MappedRelease | None], None] | None = None,
     ) -> None:
+        self._prepare = prepare
         self._releases_dir = releases_dir
         self._overlay_log = overlay_log
         self._read_sequence = read_sequence or overlay_log.last_sequence
@@ -103,6 +107,8 @@ class ReleaseHolder:
             if release is None:
                 return False
             self._catch_up(release)
+            if not self._is_prepared(release):
+                return False
             if self._release is not None:
                 self._previous = self._release
             self._release = release
@@ -126,6 +132,16 @@ class ReleaseHolder:
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             self.refused = RefusedRelease(version, "RELEASE_UNREADABLE", f"cannot be mapped: {error}")
         return None
+
+    def _is_prepared(self, release: MappedRelease) -> bool:
+        if self._prepare is None:
+            return True
+        try:
+            self._prepare(release, self._release)
+        except ReleaseRefused as error:
+            self.refused = RefusedRelease(release.version, error.reason, error.message)
+            return False
+        return True
 
     def _catch_up(self, release: MappedRelease) -> None:
         with self._overlay_lock:

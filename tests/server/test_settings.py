@@ -30,6 +30,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 TEXTS = {
     "data_dir": "elsewhere",
+    "model_server.url": "triton://elsewhere:8001",
     "store.url": "lmdb:elsewhere",
     "host": "0.0.0.0",
     "logs.format": "json",

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.model.onnx_graphs import onnx_files
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
 from server.features.encoding import (
     ITEM_HASH_BUCKETS,
@@ -43,7 +44,6 @@ from server.releases.layout import weight_path
 from server.releases.model_config import ModelConfig, weight_shapes
 from server.releases.registry import activate as activate_release
 from server.releases.writer import ReleaseContents, ReleaseWriter
-from tests.support.small_onnx import build_onnx_files
 
 CREATED_TIME_S = 1_700_000_000
 TEXT_BUCKETS = 256
@@ -190,7 +190,7 @@ def small_contents(
         },
         binary_files={
             ANN_INDEX_PATH: _index(item_vectors, ann_metric),
-            **build_onnx_files(weights, config),
+            **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
         },
         version=version,
         created_time_s=created_time_s,

@@ -11,14 +11,17 @@ import torch
 from numpy.typing import NDArray
 
 from ext import score_candidates, tower_forward
-from offline.model.export import model_config, model_json, onnx_files
+from offline.model.export import model_config, model_json
+from offline.model.onnx_graphs import onnx_files
 from offline.model.two_tower import TwoTowerModel
-from server.features.declarations import CROSS_FEATURES
+from server.features.declarations import CROSS_FEATURES, VECTOR_DIMS
 from server.features.encoding import USER_WIDTH, item_blocks, total_width
 from server.releases.format import MODEL_WEIGHTS
 from server.releases.model_config import model_config_from_json, weight_shapes
 
 Floats = NDArray[np.float32]
+
+PAIR_IDS = np.array([np.arange(7), 2**24 - 1 - np.arange(7)], np.float32)
 
 
 @pytest.fixture(scope="module", params=[0, 5])
@@ -66,8 +69,12 @@ def test_scores_agree_in_all_three_forms(model: TwoTowerModel, inputs: tuple[Flo
     weights, config = model.serving_weights(), model_config(model, "m1")
     with torch.inference_mode():
         expected = torch.sigmoid(model(*(torch.from_numpy(array) for array in inputs))).numpy()
-    feeds = {"user_features": users, "item_features": items, "cross_features": cross}
-    np.testing.assert_allclose(run(onnx_files(weights, config)["two_tower.onnx"], feeds), expected, atol=1e-5)
+    files = onnx_files(weights, config)
+    vectors = np.stack([run(files["item_tower.onnx"], {"item_features": rows}) for rows in items])
+    feeds = {"user_features": users, "item_vectors": vectors, "cross_features": cross, "pair_ids": PAIR_IDS}
+    scored = run(files["two_tower.onnx"], feeds)
+    np.testing.assert_allclose(scored[:, :, 0], expected, atol=1e-5)
+    np.testing.assert_array_equal(scored[:, :, 1], PAIR_IDS)
     user_vectors = folded_tower(weights, "user", users)
     for user in range(2):
         vectors = folded_tower(weights, "item", items[user])
@@ -105,14 +112,14 @@ def test_towers_agree_in_all_three_forms(model: TwoTowerModel, inputs: tuple[Flo
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_batch_and_candidate_axes_are_free(model: TwoTowerModel, batch: int) -> None:
-    width = total_width(item_blocks(model.image_dims))
     feeds = {
         "user_features": np.ones((batch, USER_WIDTH), np.float32),
-        "item_features": np.ones((batch, 2 + batch, width), np.float32),
+        "item_vectors": np.ones((batch, 2 + batch, VECTOR_DIMS), np.float32),
         "cross_features": np.ones((batch, 2 + batch, len(CROSS_FEATURES)), np.float32),
+        "pair_ids": np.ones((batch, 2 + batch), np.float32),
     }
     content = onnx_files(model.serving_weights(), model_config(model, "m1"))["two_tower.onnx"]
-    assert run(content, feeds).shape == (batch, 2 + batch)
+    assert run(content, feeds).shape == (batch, 2 + batch, 2)
 
 
 def test_weights_have_the_names_and_shapes_of_the_release_format(model: TwoTowerModel) -> None:
