@@ -21,3 +21,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def client(lab: dict[str, str]) -> Iterator[Client]:
     with Client(lab["SHORTLIST_ADDRESS"]) as made:
         yield made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which clients were left out because their toolchain is not here."""
+    for report in terminalreporter.getreports("skipped"):
+        if "test_other_languages" in report.nodeid and isinstance(report.longrepr, tuple):
+            terminalreporter.write_line(str(report.longrepr[2]))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import shortlist
@@ -172,3 +175,11 @@ def test_releases(admin: shortlist.Client) -> None:
     status = admin.get_serving_status(releases.GetServingStatusRequest())
     # end
     assert status.release_version == "r1"
+
+
+def test_example_runs(lab: dict[str, str]) -> None:
+    example = Path(__file__).parents[2] / "clients" / "python" / "example.py"
+    command = [sys.executable, str(example), "--address", lab["SHORTLIST_ADDRESS"], "--user", "user-1"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for expected in ("For user-1", "After a click on item-", "Like item-", "Refused: num_items"):
+        assert expected in output
