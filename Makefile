@@ -11,7 +11,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check perf build stubs serve locks clean test-checked test-traced test-sanitized
+.PHONY: help demo test check perf build clients test-clients serve locks clean test-checked test-traced test-sanitized
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,8 +31,11 @@ perf: $(DONE)/dev $(DONE)/project ## Measures kernels beside their twins and the
 
 build: $(DONE)/train $(DONE)/kernels ## Compiles the kernels in place
 
-stubs: $(DONE)/dev ## Generates the Python stubs from proto/
-	@PYTHON=$(BIN)/python tools/generate_stubs.sh
+clients: $(DONE)/dev ## Generates the code of all clients from proto/ (ARGS="python go" for some)
+	@PYTHON=$(BIN)/python sh tools/generate_clients.sh $(ARGS)
+
+test-clients: $(DONE)/dev $(DONE)/project ## Runs every test of the clients, with workers killed and restarted: minutes
+	@SHORTLIST_CLIENT_TESTS=all $(BIN)/python -m pytest tests/clients $(ARGS)
 
 serve: $(DONE)/train $(DONE)/project ## Starts a server (WORKERS=2, ARGS="--data-dir demo-data")
 	@$(BIN)/shortlist serve --workers $(WORKERS) $(ARGS)
@@ -80,6 +83,6 @@ $(DONE)/kernels: $(KERNELS) | $(DONE)/venv
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE)/project: pyproject.toml $(DONE)/kernels
-	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+$(DONE)/project: pyproject.toml clients/python/pyproject.toml $(DONE)/kernels
+	@$(UV) pip install --quiet --no-deps --no-build-isolation -e clients/python -e .
 	@touch $@
