@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from tests.support.small_onnx import build_onnx_files
 
 from offline.ann import build_ann_index
 from perf.world.shape import DAY_S, NOW_S, WorldItems, WorldShape, make_neighbours
@@ -28,7 +29,6 @@ from server.releases.layout import weight_path
 from server.releases.model_config import ModelConfig, weight_shapes
 from server.releases.registry import activate
 from server.releases.writer import ReleaseContents, ReleaseWriter
-from tests.support.small_onnx import build_onnx_files
 
 Arrays = dict[str, NDArray[np.generic]]
 

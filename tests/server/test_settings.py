@@ -36,6 +36,7 @@ TEXTS = {
     "logs.format": "json",
     "_url": "http://127.0.0.1:1/elsewhere",
     "_name": "another",
+    "_prefix": "another",
 }
 """By the ending of a setting's name, the first that fits: another value that it may have."""
 
