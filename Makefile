@@ -11,7 +11,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check perf build clients test-clients serve locks clean test-checked test-traced test-sanitized
+.PHONY: help demo test check perf up down test-faults build clients test-clients serve locks clean test-checked test-traced test-sanitized
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,6 +39,15 @@ test-clients: $(DONE)/dev $(DONE)/project ## Runs every test of the clients, wit
 
 serve: $(DONE)/train $(DONE)/project ## Starts a server (WORKERS=2, ARGS="--data-dir demo-data")
 	@$(BIN)/shortlist serve --workers $(WORKERS) $(ARGS)
+
+up: $(DONE)/train $(DONE)/project ## Starts Redis, Triton and Jaeger here, without a container, and the server on them (ARGS="--data-dir demo-data")
+	@$(BIN)/python deploy/stack/run.py up $(ARGS)
+
+down: ## Stops what `make up` has started
+	@$(BIN)/python deploy/stack/run.py down $(ARGS)
+
+test-faults: $(DONE)/dev $(DONE)/project ## Times what faults cost on real servers; the report is perf/results/faults.json (half an hour)
+	@$(BIN)/python -m perf.faults $(ARGS)
 
 test-checked: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests with bounds checks
 	@PYTHON=$(BIN)/python tools/test_kernels.sh checked

@@ -118,6 +118,23 @@ def run_build(
     return summary
 
 
+def load_records(
+    data_dir: Path, merge: Callable[[HistoryBatch], int], options: BuildOptions, advance: Advance
+) -> int:
+    """Gives user histories to merge and builds nothing else: for a store that is new or has lost its records.
+
+    Returns how many records the store changed. Raises Refused as run_build does.
+    """
+    log = EventLog(data_dir / "events")
+    engine = Engine(data_dir / "work" / "spill", threads=options.threads)
+    try:
+        with log.reading():
+            inputs, _, _ = _inputs(engine, data_dir, log, options.as_of_s)
+        return _materialize(engine, inputs, merge, advance)
+    finally:
+        engine.close()
+
+
 def _inputs(engine: Engine, data_dir: Path, log: EventLog, as_of_s: int | None) -> tuple[_Inputs, int, int]:
     """Returns the kept tables, the build's time and the number of events, which all are from before that time."""
     catalogue, users = read_items(data_dir), read_users(data_dir)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from server.settings import Settings
 
 if TYPE_CHECKING:
     from offline.build import BuildOptions, BuildSummary
+    from server.stores.store import Store
 
 AsOf = Annotated[
     int | None,
@@ -40,6 +42,9 @@ def build(
     as_of: AsOf = None,
     threads: Threads = None,
     training_requests_max: RequestsMax = 400_000,
+    records_only: Annotated[
+        bool, typer.Option("--records-only", help="Only bring the store's user records up to date.")
+    ] = False,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
@@ -50,7 +55,11 @@ def build(
     settings = load_settings(config, data_dir)
     with told_errors():
         options = BuildOptions(as_of, threads, TrainingSetOptions(requests_max=training_requests_max))
-        print_summary(build_with_progress(settings, options), settings.data_dir)
+        if records_only:
+            count = load_records_with_progress(settings, options)
+            console().print(f"{count:,} user records brought up to date")
+        else:
+            print_summary(build_with_progress(settings, options), settings.data_dir)
 
 
 def build_with_progress(settings: Settings, options: BuildOptions) -> BuildSummary:
@@ -59,16 +68,35 @@ def build_with_progress(settings: Settings, options: BuildOptions) -> BuildSumma
     Events that wait in the store are moved into the log first; user records go into the store.
     """
     from offline.build import run_build
+
+    with _progress() as progress, _compacted_store(settings) as store:
+        return run_build(settings.data_dir, store.merge_histories, options, _steps(progress))
+
+
+def load_records_with_progress(settings: Settings, options: BuildOptions) -> int:
+    """Brings the store's user records up to date under a progress bar; returns how many changed."""
+    from offline.build import load_records
+
+    with _progress() as progress, _compacted_store(settings) as store:
+        return load_records(settings.data_dir, store.merge_histories, options, _steps(progress))
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console())
+
+
+@contextmanager
+def _compacted_store(settings: Settings) -> Iterator[Store]:
+    """Opens the store and moves the events that wait in it into the log."""
     from server.storage import compact, open_event_log, open_store
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console()) as progress:
-        store = open_store(settings)
-        try:
-            compact(store, open_event_log(settings))
-            return run_build(settings.data_dir, store.merge_histories, options, _steps(progress))
-        finally:
-            store.close()
+    store = open_store(settings)
+    try:
+        compact(store, open_event_log(settings))
+        yield store
+    finally:
+        store.close()
 
 
 def _steps(progress: Progress) -> Callable[[str, int, int], None]:
