@@ -11,7 +11,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check perf build stubs serve locks clean test-checked test-traced test-sanitized
+.PHONY: help demo test check perf build stubs serve locks clean test-checked test-traced test-sanitized test-faults
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -25,6 +25,10 @@ test: $(DONE)/dev $(DONE)/project ## Runs every test
 
 check: $(DONE)/dev $(DONE)/project ## Formatting, lint, types, the contract, fresh stubs, import directions
 	@PYTHON=$(BIN)/python tools/check.sh
+
+test-faults: $(DONE)/dev $(DONE)/project ## Breaks dependencies under load: figures beside pass marks, in perf/results/faults.json
+	@tools/install_redis.sh >/dev/null || true
+	@$(BIN)/python -m perf.faults $(ARGS)
 
 perf: $(DONE)/dev $(DONE)/project ## Measures kernels beside their twins and the server beside an echo server
 	@$(BIN)/python -m perf $(ARGS)

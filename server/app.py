@@ -58,7 +58,7 @@ class App:
         Raises ReleaseRefused when the current release does not verify and StoreUnavailable when the store cannot
         be opened.
         """
-        store = open_store(settings)
+        store = open_store(settings, for_requests=True)
         holder = _open_releases(settings, store, control)
         _follow_overlay(store, holder, control)
         watcher = ReleaseWatcher(
