@@ -22,6 +22,8 @@ def valid_change(knob: Knob) -> str:
         return "elsewhere"
     if knob.name == "store.url":
         return "lmdb:elsewhere"
+    if knob.name == "redis.key_prefix":
+        return "shop"
     if knob.name.endswith("host"):
         return "0.0.0.0"
     if knob.name == "budget.deadline_ms":
