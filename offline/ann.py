@@ -3,7 +3,10 @@
 usearch scales each vector to its own length before it rounds to int8, so an int8 index ranks by cosine whatever
 its metric is called; item vectors are of unit length for this reason. Vectors are added by one thread: concurrent
 adds lose nodes. An item that a search for its own vector does not find could never be recommended, so that is
-checked, and the index is built anew with more links until every item is found. Items whose vectors are equal in
+checked, and the index is built anew until every item is found: those that were lost go in first, because the nodes
+that come early are linked best, and in the end every node gets more links. Rows near each other are near in memory
+when the index is filled in row order, which makes searches cheaper, but a graph that is grown region by region loses
+items; a random skeleton that goes in first holds the regions together. Items whose vectors are equal in
 int8 crowd each other's links out, so from the second build on such vectors are moved apart a little; scores that
 count are computed from the exact vectors.
 """
@@ -31,15 +34,18 @@ class AnnOptions:
     """Knobs of the index. connectivity: links a node; the rest is usearch's own words.
 
     self_search_count: places among which an item must find itself, or an item with an equal vector.
-    attempts_max: how often the links are doubled before the build is given up. spread: standard deviation, a
-    component, by which equal vectors are moved apart.
+    attempts_max: builds before it is given up. patient_attempts: builds before the links are doubled each time.
+    skeleton_share: share of the items, chosen at random, that are added before the others. spread: standard
+    deviation, a component, by which equal vectors are moved apart.
     """
 
     connectivity: int = 16
     expansion_add: int = 128
     expansion_search: int = 64
     self_search_count: int = 20
-    attempts_max: int = 4
+    attempts_max: int = 6
+    patient_attempts: int = 3
+    skeleton_share: float = 0.1
     spread: float = 0.01
     recall_queries: int = 500
     recall_count: int = 200
@@ -69,17 +75,21 @@ def build_ann_index(
     """
     options = options or AnnOptions()
     connectivity = options.connectivity
+    ever_lost = np.empty(0, np.int64)
     for attempt in range(1, options.attempts_max + 1):
         placed = (
             vectors if attempt == 1 else _spread_equal(vectors, options.spread * (attempt - 1), options.seed)
         )
-        index = _build(placed, connectivity, options, progress)
+        order = _order(len(vectors), ever_lost, options)
+        index = _build(placed, order, connectivity, options, progress)
         lost = find_lost(index, vectors, options.self_search_count)
+        ever_lost = np.union1d(ever_lost, lost)
         if not len(lost):
             path.parent.mkdir(parents=True, exist_ok=True)
             index.save(str(path))
             return AnnReport(len(vectors), connectivity, attempt, _recall(index, vectors, options))
-        connectivity *= 2
+        if attempt >= options.patient_attempts:
+            connectivity *= 2
     raise UnreachableItems(f"{len(lost)} of {len(vectors)} items cannot be found in the ANN index")
 
 
@@ -120,7 +130,23 @@ def _spread_equal(vectors: Floats, deviation: float, seed: int) -> Floats:
     return spread
 
 
-def _build(vectors: Floats, connectivity: int, options: AnnOptions, progress: Progress | None) -> Index:
+def _order(count: int, first: NDArray[np.int64], options: AnnOptions) -> NDArray[np.int64]:
+    """Returns the rows in the order in which they are added: `first`, the skeleton, the rest by row."""
+    rng = np.random.default_rng(options.seed)
+    skeleton = rng.choice(count, int(count * options.skeleton_share), replace=False)
+    skeleton = skeleton[~np.isin(skeleton, first)]
+    early = np.zeros(count, np.bool_)
+    early[first] = early[skeleton] = True
+    return np.concatenate((first, skeleton, np.flatnonzero(~early)))
+
+
+def _build(
+    vectors: Floats,
+    order: NDArray[np.int64],
+    connectivity: int,
+    options: AnnOptions,
+    progress: Progress | None,
+) -> Index:
     index = Index(
         ndim=vectors.shape[1],
         metric="cos",
@@ -130,10 +156,10 @@ def _build(vectors: Floats, connectivity: int, options: AnnOptions, progress: Pr
         expansion_search=options.expansion_search,
     )
     for start in range(0, len(vectors), _CHUNK_ROWS):
-        stop = min(start + _CHUNK_ROWS, len(vectors))
-        index.add(np.arange(start, stop, dtype=np.uint64), vectors[start:stop], threads=1)
+        rows = order[start : start + _CHUNK_ROWS]
+        index.add(rows.astype(np.uint64), vectors[rows], threads=1)
         if progress is not None:
-            progress(stop / len(vectors))
+            progress((start + len(rows)) / len(vectors))
     return index
 
 

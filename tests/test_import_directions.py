@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, str] = {
     **dict.fromkeys(STAGES, STAGE_MAY),
     "engine": f"{' '.join(STAGES)} {STAGE_MAY} handlers.messages",
     "handlers": "engine query pipeline stores releases features errors ext numpy",
-    "rpc": "handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
+    "rpc": "ext handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
     "app": "*",
     "cli": "app storage running_server settings supervisor worker worker_place housekeeping control_block errors features ext engine handlers query stores releases offline stubs grpc google "
     "grpc_health numpy typer rich pydantic annotated_types pyarrow",
