@@ -26,6 +26,10 @@ test: $(DONE)/dev $(DONE)/project ## Runs every test
 check: $(DONE)/dev $(DONE)/project ## Formatting, lint, types, the contract, fresh stubs, import directions
 	@PYTHON=$(BIN)/python tools/check.sh
 
+test-faults: $(DONE)/dev $(DONE)/project ## Breaks dependencies under load: figures beside pass marks, in perf/results/faults.json
+	@tools/install_redis.sh >/dev/null || true
+	@$(BIN)/python -m perf.faults $(ARGS)
+
 perf: $(DONE)/dev $(DONE)/project ## Measures kernels beside their twins and the server beside an echo server
 	@$(BIN)/python -m perf $(ARGS)
 

@@ -90,7 +90,7 @@ class App:
         Raises ReleaseRefused when the current release does not verify and StoreUnavailable when the store cannot
         be opened.
         """
-        store = open_store(settings)
+        store = open_store(settings, for_requests=True)
         model_server = _open_model_server(settings)
         holder = _open_releases(settings, store, control, model_server)
         _follow_overlay(store, holder, control)

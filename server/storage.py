@@ -23,10 +23,16 @@ log = logging.getLogger(__name__)
 LOG_PATTERNS = ("*.jsonl", "*.log.*")
 _DAY_S, _HOUR_S, _S_MS = 86_400.0, 3_600.0, 1_000.0
 _SWEEPS_MAX = 100
+_CHORE_CONNECTIONS = 2
+_PATIENCE = 4
+"""How many times a request's patience with a remote store a command has."""
 
 
-def open_store(settings: Settings) -> Store:
-    """Opens the store; one object a process. Raises StoreUnavailable."""
+def open_store(settings: Settings, *, for_requests: bool = False) -> Store:
+    """Opens the store; one object a process. Raises StoreUnavailable.
+
+    for_requests: a remote store is given the time that a request has; commands and the parent's chores have more.
+    """
     knobs = settings.store
     limits = StoreLimits(
         record=RecordLimits(bought_items_max=knobs.bought_items_max, hidden_items_max=knobs.hidden_items_max),
@@ -36,22 +42,23 @@ def open_store(settings: Settings) -> Store:
         recommendation_retention_s=knobs.recommendation_retention_hours * _HOUR_S,
         queued_events_max=knobs.queued_events_max,
     )
-    redis = _redis_values(settings.redis) if on_redis(knobs.url) else None
+    redis = _redis_values(settings.redis, for_requests) if on_redis(knobs.url) else None
     return open_store_of_url(knobs.url, settings.data_dir / "store", limits, redis)
 
 
-def _redis_values(knobs: RedisSettings) -> RedisValues:
+def _redis_values(knobs: RedisSettings, for_requests: bool) -> RedisValues:
     from server.stores.redis_connection import RedisTimes
     from server.stores.redis_node import PoolValues
     from server.stores.redis_store import RedisValues
 
+    patient_s = _PATIENCE * knobs.write_ms / _S_MS
     times = RedisTimes(
-        read_s=knobs.read_ms / _S_MS,
-        write_s=knobs.write_ms / _S_MS,
+        read_s=knobs.read_ms / _S_MS if for_requests else patient_s,
+        write_s=knobs.write_ms / _S_MS if for_requests else patient_s,
         connect_s=knobs.connect_ms / _S_MS,
         handshake_s=knobs.handshake_ms / _S_MS,
     )
-    pool = PoolValues(connections=knobs.connections)
+    pool = PoolValues(connections=knobs.connections if for_requests else _CHORE_CONNECTIONS)
     return RedisValues(knobs.key_prefix, times, pool, poll_s=knobs.overlay_poll_ms / _S_MS)
 
 

@@ -65,6 +65,7 @@ class RedisNode:
         self._changed = threading.Condition()
         self._idle: list[RedisConnection] = []
         self._open = 0
+        self._waiting = 0
         self._stopped = threading.Event()
         self._revive_after_s = 0.0
         self._fill_at_start()
@@ -76,6 +77,8 @@ class RedisNode:
 
         Error replies are returned, save those by which the server can serve nobody. One try; raises StoreUnavailable.
         """
+        if time.monotonic() >= ends_s:
+            raise StoreUnavailable("no time was left to ask Redis", retry_after_ms=_RETRY_MS)
         if not self.breaker.allow():
             raise StoreUnavailable("Redis does not answer", retry_after_ms=_RETRY_MS)
         connection = self._take(ends_s)
@@ -97,10 +100,8 @@ class RedisNode:
         """Closes the connections; calls under way end as they would, later ones find none."""
         self._stopped.set()
         with self._changed:
-            idle, self._idle = self._idle, []
             self._changed.notify_all()
-        for connection in idle:
-            connection.close()
+        self._close_idle()
         self._thread.join(_STOP_S)
 
     def _judge(self, found: list[Reply]) -> None:
@@ -119,39 +120,54 @@ class RedisNode:
             self._changed.notify_all()
 
     def _take(self, ends_s: float) -> RedisConnection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._wait_for_one(ends_s)
+
+    def _wait_for_one(self, ends_s: float) -> RedisConnection:
         with self._changed:
-            while not self._idle:
-                left_s = ends_s - time.monotonic()
-                if self._open == 0 or left_s <= 0 or self._stopped.is_set():
-                    self.breaker.abandoned()
-                    raise StoreUnavailable("no connection to Redis is free", retry_after_ms=_RETRY_MS)
-                self._changed.wait(left_s)
-            if time.monotonic() < ends_s:
-                return self._idle.pop()
-        # This process was late, not the server; the connection stays as good as it was.
+            # Counted before looking: who gives one back either is seen here or sees the count.
+            self._waiting += 1
+            try:
+                while self._open and not self._stopped.is_set():
+                    found = self._any_idle()
+                    left_s = ends_s - time.monotonic()
+                    if found is not None:
+                        return found
+                    if left_s <= 0:
+                        break
+                    self._changed.wait(left_s)
+            finally:
+                self._waiting -= 1
         self.breaker.abandoned()
-        raise StoreUnavailable("no time was left to ask Redis", retry_after_ms=_RETRY_MS)
+        raise StoreUnavailable("no connection to Redis is free", retry_after_ms=_RETRY_MS)
 
     def _give_back(self, connection: RedisConnection) -> None:
-        with self._changed:
-            if not self._stopped.is_set():
-                self._idle.append(connection)
+        """Makes a connection idle. A list's append and pop are atomic, so that this takes no lock."""
+        self._idle.append(connection)
+        if self._waiting:
+            with self._changed:
                 self._changed.notify()
-                return
-        connection.close()
+        if self._stopped.is_set():
+            self._close_idle()
+
+    def _close_idle(self) -> int:
+        """Closes the idle connections; returns how many."""
+        closed = 0
+        while (connection := self._any_idle()) is not None:
+            connection.close()
+            closed += 1
+        return closed
 
     def _discard(self, connection: RedisConnection, *, gone: bool) -> None:
         """Closes a connection. gone: the server has hung up, so the idle ones are as dead as this one."""
-        doomed = [connection]
+        connection.close()
+        closed = 1 + (self._close_idle() if gone else 0)
         with self._changed:
-            if gone:
-                doomed += self._idle
-                self._idle.clear()
-            self._open -= len(doomed)
+            self._open -= closed
             # Who waits for a connection learns that there is none left; the keeper, that one is missing.
             self._changed.notify_all()
-        for each in doomed:
-            each.close()
 
     def _fill_at_start(self) -> None:
         try:
@@ -165,15 +181,17 @@ class RedisNode:
         pause_s = self._pool.retry_s
         while self._wait_for_work():
             try:
-                connection = self._any_idle() or self._connect()
+                missing = self._open < self._pool.connections
+                connection = self._connect() if missing else self._any_idle()
                 away = self.breaker.state is not BreakerState.CLOSED
-                back = away and self._ping(connection) <= self._times.read_s
+                back = away and connection is not None and self._answers_quickly(connection)
             except OSError as error:
                 self._problems.tell(self.address, f"cannot be reached: {error}")
                 self._stopped.wait(pause_s)
                 pause_s = min(pause_s * 2, self._pool.retry_max_s)
                 continue
-            self._give_back(connection)
+            if connection is not None:
+                self._give_back(connection)
             if back:
                 self._revive()
             pause_s = self._pool.retry_s
@@ -192,9 +210,10 @@ class RedisNode:
         return not self._stopped.is_set()
 
     def _any_idle(self) -> RedisConnection | None:
-        """Returns a connection to try the server with, where none is missing."""
-        with self._changed:
-            return self._idle.pop() if self._idle and self._open >= self._pool.connections else None
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _revive(self) -> None:
         """Closes the breaker, but not so often that a server that stalls again and again makes it flap."""
@@ -207,20 +226,30 @@ class RedisNode:
         """Returns a connection on which the server has answered. Raises OSError."""
         connection = RedisConnection(self.address, self._times)
         self.connections_made += 1
+        try:
+            self._ping(connection)
+        except OSError:
+            connection.close()
+            raise
         with self._changed:
             self._open += 1
-        self._ping(connection)
         return connection
 
+    def _answers_quickly(self, connection: RedisConnection) -> bool:
+        """Returns whether the server answers within a request's time. Raises OSError, having closed the connection."""
+        try:
+            return self._ping(connection) <= self._times.read_s
+        except OSError:
+            self._discard(connection, gone=False)
+            raise
+
     def _ping(self, connection: RedisConnection) -> float:
-        """Returns the seconds that the server took to answer. Raises OSError, having closed the connection."""
+        """Returns the seconds that the server took to answer. Raises OSError where it does not, or serves nobody."""
         started_s = time.monotonic()
         try:
             answer = connection.exchange(_PING, 1, started_s + self._times.handshake_s)[0]
-        except (OSError, hiredis.ProtocolError) as error:
-            self._discard(connection, gone=False)
+        except hiredis.ProtocolError as error:
             raise ConnectionBroken(str(error)) from error
         if isinstance(answer, hiredis.ReplyError) and serves_nobody(answer):
-            self._discard(connection, gone=False)
             raise ConnectionBroken(as_unavailable(answer).message)
         return time.monotonic() - started_s

@@ -25,6 +25,8 @@ from server.stores.store import DrainResult, EventLogSink, StoreLimits, SweepRes
 log = logging.getLogger(__name__)
 
 _STOP_S = 2.0
+_COUNT_INTERVAL_S = 5.0
+"""How often a worker counts what a cluster's partitions have queued together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ class RedisStore:
         )
 
     def watch_overlay(self, tell: Callable[[int], None]) -> None:
-        """Calls tell with the newest item change's number whenever it grew: as a read brings it, or by a look now
-        and then, for workers that read no user of partition 0."""
+        """Calls tell with the newest item change's number whenever it grew: as a read brings it along, or by a look
+        now and then, for a worker that reads no user of partition 0."""
         self._tell = tell
         self._poller = threading.Thread(target=self._poll, name="redis-overlay", daemon=True)
         self._poller.start()
@@ -124,10 +126,12 @@ class RedisStore:
             self._tell(sequence)
 
     def _poll(self) -> None:
+        count_after_s = 0.0
         while not self._stopped.wait(self._values.poll_s):
             try:
                 self._saw_sequence(self.overlay.last_sequence())
-                if self._keys.partitions > 1:
+                if self._keys.partitions > 1 and time.monotonic() >= count_after_s:
+                    count_after_s = time.monotonic() + _COUNT_INTERVAL_S
                     self.events.queued()
             except StoreUnavailable:
                 continue
