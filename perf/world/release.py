@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from offline.ann import build_ann_index
+from offline.model.onnx_graphs import onnx_files
 from perf.world.shape import DAY_S, NOW_S, WorldItems, WorldShape, make_neighbours
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
 from server.features.encoding import USER_BLOCKS, USER_WIDTH, block_slices
@@ -28,7 +29,6 @@ from server.releases.layout import weight_path
 from server.releases.model_config import ModelConfig, weight_shapes
 from server.releases.registry import activate
 from server.releases.writer import ReleaseContents, ReleaseWriter
-from tests.support.small_onnx import build_onnx_files
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -79,7 +79,10 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
             },
             TEXT_ENCODER_CONFIG_PATH: encoder.config.to_json(),
         },
-        binary_files={ANN_INDEX_PATH: index_path, **build_onnx_files(weights, config)},
+        binary_files={
+            ANN_INDEX_PATH: index_path,
+            **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
+        },
         version=VERSION,
         created_time_s=NOW_S,
         parent="",

@@ -1,0 +1,1 @@
+"""Faults, with figures: what the server promises while a dependency or the machine fails it."""
