@@ -37,8 +37,8 @@ RPS = 40.0
 USERS = [f"user-{number}" for number in range(50)]
 SLOW_S = 0.2
 DEADLINE_MS = 80.0
-FLOOD_THREADS = 24
-FLOOD_QUEUE = 4
+FLOOD_THREADS = 8
+FLOOD_QUEUE = 2
 _RECOVERED_CALLS = 10
 
 

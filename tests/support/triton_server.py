@@ -104,6 +104,8 @@ class TritonServer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(_STOP_TIMEOUT_S)
+        for left in Path("/dev/shm").glob(f"{_runner()[0].shared_memory_prefix(self.port)}*"):
+            left.unlink()
 
 
 PATIENT = TritonLimits(timeout_s=20.0)
