@@ -114,8 +114,8 @@ class RememberedUser:
     """What a record comes to in a release, filled in by the stages that compute it. Threads share it: a field is
     set once it is whole, and what is in it is never written to.
 
-    basis: what it was computed from. since_s: the budget's clock when it was begun. neighbours, nearest: what the
-    item-item table and the ANN index gave, before anything newer than the release joins them.
+    basis: what it was computed from. since_s: the budget's clock when it was begun. lists: what sources found, by
+    their names.
     """
 
     basis: tuple[Hashable, ...] = ()
@@ -123,8 +123,7 @@ class RememberedUser:
     history: History | None = None
     user: UserState | None = None
     user_vector: Floats | None = None
-    neighbours: Retrieved | None = None
-    nearest: Retrieved | None = None
+    lists: dict[str, Retrieved] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -30,6 +30,12 @@ class EmbeddingSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the nearest items."""
+        lists = query.remembered.lists
+        if self.name not in lists:
+            lists[self.name] = self._find(query)
+        return lists[self.name]
+
+    def _find(self, query: RecommendQuery) -> Retrieved:
         assert query.user_vector is not None
         vector = query.user_vector
         if query.release.model.ann_metric == "cos":
@@ -42,10 +48,7 @@ class EmbeddingSource(Source[RecommendQuery]):
         release, asked = query.release, lengthened(query, self._limit)
         scanned = rows_in_categories(query, self._scan_rows_max) if query.restricted else None
         if scanned is None:
-            remembered = query.remembered
-            if remembered.nearest is None:
-                remembered.nearest = Retrieved(*release.search_ann(vector, overfetch(query, asked)))
-            rows, scores, _ = remembered.nearest
+            rows, scores = release.search_ann(vector, overfetch(query, asked))
             if not query.restricted and not len(release.fresh_rows):
                 return rows, scores
             scanned = release.fresh_rows
