@@ -50,9 +50,6 @@ up: $(DONE)/train $(DONE)/project ## Starts Redis, Triton and Jaeger here, witho
 down: ## Stops what `make up` has started
 	@$(BIN)/python deploy/stack/run.py down $(ARGS)
 
-test-faults: $(DONE)/dev $(DONE)/project ## Times what faults cost on real servers; the report is perf/results/faults.json (half an hour)
-	@$(BIN)/python -m perf.faults $(ARGS)
-
 test-checked: $(DONE)/dev $(DONE)/project ## Runs the kernels' tests with bounds checks
 	@PYTHON=$(BIN)/python tools/test_kernels.sh checked
 

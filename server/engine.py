@@ -72,10 +72,7 @@ RECOMMEND_KINDS = (
 )
 RANK_KINDS = (SourceKind.CALLER, SourceKind.COLLABORATIVE, SourceKind.EMBEDDING, SourceKind.POPULARITY)
 
-SERVED_BY_SCORER = {
-    ModelServerScorer.name: ServedBy.MODEL_SERVER,
-    TwoTowerScorer.name: ServedBy.LOCAL_MODEL,
-}
+SERVED_BY_SCORER = {ModelServerScorer.name: ServedBy.MODEL_SERVER, TwoTowerScorer.name: ServedBy.LOCAL_MODEL}
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,7 +349,7 @@ class ModelServerSettings(_Section):
     """How long it is left alone before it is asked again; the time doubles while it fails."""
     open_ms_max: float = Field(1_000, gt=0, le=600_000)
     """Longest time that it is left alone."""
-    check_interval_ms: float = Field(1_000, ge=10, le=600_000)
+    check_interval_ms: float = Field(500, ge=10, le=600_000)
     """How often a worker checks that the release's model is loaded and scores right, and loads it where it is not."""
     load_timeout_s: float = Field(30, gt=0, le=600)
     """How long loading a model may take, its warm-up included."""

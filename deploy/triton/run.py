@@ -35,7 +35,13 @@ def command(home: Path, repository: Path, port: int, metrics_port: int) -> list[
         f"--metrics-port={metrics_port}",
         "--exit-timeout-secs=5",
         "--pinned-memory-pool-byte-size=0",
+        f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(port)}",
     ]
+
+
+def shared_memory_prefix(port: int) -> str:
+    """Returns what the names of the server's shared memory in /dev/shm begin with; one that is killed leaves it there."""
+    return f"shortlist_triton_{port}_"
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from tests.support.small_onnx import build_onnx_files
 
 from offline.ann import build_ann_index
+from offline.model.onnx_graphs import onnx_files
 from perf.world.shape import DAY_S, NOW_S, WorldItems, WorldShape, make_neighbours
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
 from server.features.encoding import USER_BLOCKS, USER_WIDTH, block_slices
@@ -79,7 +80,10 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
             },
             TEXT_ENCODER_CONFIG_PATH: encoder.config.to_json(),
         },
-        binary_files={ANN_INDEX_PATH: index_path, **build_onnx_files(weights, config)},
+        binary_files={
+            ANN_INDEX_PATH: index_path,
+            **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
+        },
         version=VERSION,
         created_time_s=NOW_S,
         parent="",

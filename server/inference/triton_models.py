@@ -61,13 +61,15 @@ class TritonModels:
                 loaded = self._channel.ready_versions(RANKER)
                 if model.number not in loaded:
                     self._check_file(model, release.ranker_sha256)
-                    self._load(model, _versions(model.number, (*beside, *reversed(loaded))))
+                    loaded = _versions(model.number, (*beside, *reversed(loaded)))
+                    self._load(model, loaded)
                     self._check_signature(model)
                 self._check_scores(model, release)
             except (ModelServerUnavailable, ReleaseRefused):
                 self._scorer.ready -= {model.number}
                 raise
-            self._scorer.ready = frozenset((model.number, *self._scorer.ready.intersection(beside)))
+            # Others that are still loaded stay: this may be about a release that is just being switched from.
+            self._scorer.ready = frozenset((model.number, *self._scorer.ready.intersection(loaded)))
 
     def _check_file(self, model: ModelVersion, sha256: str) -> None:
         """Refuses a version folder that holds anything but the release's file: Triton runs what it finds there."""

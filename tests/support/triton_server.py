@@ -104,6 +104,8 @@ class TritonServer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(_STOP_TIMEOUT_S)
+        for left in Path("/dev/shm").glob(f"{_runner()[0].shared_memory_prefix(self.port)}*"):
+            left.unlink()
 
 
 PATIENT = TritonLimits(timeout_s=20.0)
@@ -113,10 +115,13 @@ PATIENT = TritonLimits(timeout_s=20.0)
 class TritonClient:
     """All that a worker holds of a model server."""
 
-    def __init__(self, triton: TritonServer, limits: TritonLimits = PATIENT) -> None:
-        self.channel = TritonChannel(triton.address, limits.message_bytes_max)
+    def __init__(self, triton: TritonServer | str, limits: TritonLimits = PATIENT) -> None:
+        """triton: a server, or host:port of one that has no repository to load from."""
+        address = triton if isinstance(triton, str) else triton.address
+        repository = Path() if isinstance(triton, str) else triton.repository
+        self.channel = TritonChannel(address, limits.message_bytes_max)
         self.scorer = TritonScorer(self.channel, limits, CircuitBreaker(BreakerValues()))
-        self.models = TritonModels(self.channel, self.scorer, triton.repository, load_timeout_s=60.0)
+        self.models = TritonModels(self.channel, self.scorer, repository, load_timeout_s=60.0)
 
 
 @contextlib.contextmanager
@@ -124,6 +129,7 @@ def triton_server(directory: Path) -> Iterator[TritonServer]:
     """A running server over an empty model repository in the directory. Skips where Triton cannot be had."""
     _runner()
     repository = directory / "model_repo"
+    directory.mkdir(parents=True, exist_ok=True)
     shutil.copytree(TEMPLATES, repository)
     for config in repository.glob("*/config.pbtxt"):
         # A request's own timeout can only shorten the queue's, and a busy machine may take longer than 25 ms to wake up.

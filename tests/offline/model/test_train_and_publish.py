@@ -18,6 +18,7 @@ from server.errors import Refused
 from server.features.event_types import EventType
 from server.features.user_event import UserEvent
 from server.releases.mapped_release import MappedRelease
+from server.releases.model_repository import MODEL_NAME, REPOSITORY_DIR, SERVED_MODELS
 from server.releases.registry import current_version
 from server.releases.verify import verify_release
 from server.settings import Settings
@@ -98,6 +99,9 @@ def test_publishing_makes_a_release_that_verifies_and_opens(settings: Settings) 
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
     rows, _ = release.search_ann(release.arrays.item_vectors[4], 5)
     assert 4 in rows
+    for model in SERVED_MODELS:
+        served = settings.data_dir / REPOSITORY_DIR / model / str(release.repository_version) / MODEL_NAME
+        assert served.read_bytes() == (release.path / "models" / f"{model}.onnx").read_bytes()
 
 
 def test_changes_made_while_serving_go_into_the_next_release_and_the_catalogue(settings: Settings) -> None:

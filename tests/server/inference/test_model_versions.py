@@ -85,6 +85,18 @@ def test_a_switch_waits_for_the_model_and_the_version_before_the_last_is_unloade
     assert_scores_right(client, holder.current())
 
 
+def test_a_look_at_the_old_release_does_not_forget_the_new_one(
+    triton: TritonServer, client: TritonClient, tmp_path: Path
+) -> None:
+    """The keeper's thread may look at a release just before it is switched from, and finish just after."""
+    old, new = (build(tmp_path, triton, f"look{n}", 50 + n) for n in (0, 1))
+    client.models.ensure(old)
+    client.models.ensure(new, old)
+    client.models.ensure(old)
+    assert_scores_right(client, new)
+    assert_scores_right(client, old)
+
+
 def not_a_number(model: onnx.ModelProto) -> None:
     bias = next(tensor for tensor in model.graph.initializer if tensor.name == "score_bias")
     bias.CopyFrom(numpy_helper.from_array(np.array(np.nan, np.float32), "score_bias"))

@@ -1,0 +1,1 @@
+"""What asking a model server costs the worker that asks."""
