@@ -42,6 +42,12 @@ def swap(report: Report, server: ServerProcess) -> None:
     """T50: two releases take turns."""
     load = Load(server.address, RATE, SWAPS * SWAP_INTERVAL_S + 2)
     quiet_ms = percentile(latencies(run_load(Load(server.address, RATE, 10))), 0.99)
+    with grpc.insecure_channel(server.admin_address) as channel:
+        # From here on each worker holds two releases: the one that serves and the one before.
+        for version in ("r2", "r1"):
+            ReleaseServiceStub(channel).ActivateRelease(
+                pb.ActivateReleaseRequest(version=version), timeout=60
+            )
     open_before, memory_before = open_files(server), resident_mb(server)
     took_s: list[float] = []
 
