@@ -21,6 +21,7 @@ from server.degraded_share import DegradedShare
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
 from server.errors import ReleaseRefused
 from server.features.event_types import PageType
+from server.front_settings import is_loopback
 from server.handlers.catalog import CatalogHandler
 from server.handlers.events import EventsHandler
 from server.handlers.profiles import ProfileHandler
@@ -41,7 +42,7 @@ from server.rpc.server_builder import (
     build_admin_server,
     build_server,
 )
-from server.settings import ScenarioSettings, Settings, is_loopback
+from server.settings import ScenarioSettings, Settings
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
 from server.storage import open_store

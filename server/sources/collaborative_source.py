@@ -10,7 +10,7 @@ from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch
-from server.sources.list_length import lengthened, wanted_length
+from server.sources.list_length import lengthened, remembered_list, wanted_length
 
 
 class CollaborativeSource(Source[RecommendQuery]):
@@ -25,6 +25,20 @@ class CollaborativeSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the neighbours; because = the history's item that weighed most."""
+        return remembered_list(query, self.name, self._limit, self._find)
+
+    def _find(self, query: RecommendQuery) -> Retrieved:
+        rows, scores, because = self._look_up(query)
+        if len(query.release.new_item_kin):
+            rows, scores, because = _with_new_items(query, rows, scores, because)
+        if query.restricted:
+            kept = inside(query, rows)
+            rows, scores, because = rows[kept], scores[kept], because[kept]
+        length = wanted_length(query, rows, self._limit)
+        return Retrieved(rows[:length], scores[:length], because[:length])
+
+    def _look_up(self, query: RecommendQuery) -> tuple[Rows, Floats, Rows]:
+        """Returns the neighbours that the release's table holds, their scores, and the history's items behind them."""
         history, arrays = query.history, query.release.arrays
         assert history is not None
         scratch = thread_scratch(query.capacity)
@@ -38,14 +52,7 @@ class CollaborativeSource(Source[RecommendQuery]):
             scratch.because,
             overfetch(query, lengthened(query, self._limit)),
         )
-        because = history.item_rows[because]
-        if len(query.release.new_item_kin):
-            rows, scores, because = _with_new_items(query, rows, scores, because)
-        if query.restricted:
-            kept = inside(query, rows)
-            rows, scores, because = rows[kept], scores[kept], because[kept]
-        length = wanted_length(query, rows, self._limit)
-        return Retrieved(rows[:length], scores[:length], because[:length])
+        return rows, scores, history.item_rows[because]
 
 
 def _with_new_items(

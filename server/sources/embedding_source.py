@@ -9,7 +9,7 @@ from server.pipeline.query import Retrieved
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch, rows_in_categories
-from server.sources.list_length import lengthened, wanted_length
+from server.sources.list_length import lengthened, remembered_list, wanted_length
 
 
 class EmbeddingSource(Source[RecommendQuery]):
@@ -30,10 +30,13 @@ class EmbeddingSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the nearest items."""
+        return remembered_list(query, self.name, self._limit, self._find)
+
+    def _find(self, query: RecommendQuery) -> Retrieved:
         assert query.user_vector is not None
         vector = query.user_vector
         if query.release.model.ann_metric == "cos":
-            vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
+            vector = vector / max(float(np.sqrt(vector @ vector)), 1e-12)
         rows, scores = self._search(query, vector)
         length = wanted_length(query, rows, self._limit)
         return Retrieved(rows[:length], scores[:length])
