@@ -23,6 +23,7 @@ from server.degraded_share import DegradedShare
 from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
 from server.errors import ReleaseRefused, StoreUnavailable
 from server.features.event_types import PageType
+from server.front_settings import is_loopback
 from server.handlers.catalog import CatalogHandler
 from server.handlers.events import EventsHandler
 from server.handlers.profiles import ProfileHandler
@@ -46,7 +47,7 @@ from server.rpc.server_builder import (
     build_server,
 )
 from server.running_server import metrics_path
-from server.settings import ScenarioSettings, Settings, is_loopback
+from server.settings import ScenarioSettings, Settings
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
 from server.storage import open_store

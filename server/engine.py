@@ -107,10 +107,8 @@ class RetrievalValues:
 
 @dataclass(frozen=True, slots=True)
 class EngineValues:
-    """Every knob of the engine. scenarios: by name; each page type has a default one of its name.
-
-    quality_degraded_below: an answer made of a smaller share of the candidates is degraded.
-    """
+    """Every knob of the engine. scenarios: by name; each page type has a default one of its name. An answer made of a
+    smaller share of the candidates than quality_degraded_below is degraded."""
 
     budget: BudgetValues
     retrieval: RetrievalValues

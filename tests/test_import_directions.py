@@ -22,7 +22,8 @@ STAGE_MAY = "query pipeline stores releases inference features errors ext numpy"
 MAY_IMPORT: dict[str, str] = {
     "ext": "numpy",
     "errors": "",
-    "settings": "pydantic pydantic_settings",
+    "front_settings": "pydantic",
+    "settings": "front_settings pydantic pydantic_settings",
     "control_block": "",
     "restart_policy": "",
     "supervisor": "control_block restart_policy",
@@ -52,7 +53,7 @@ MAY_IMPORT: dict[str, str] = {
     "query_observation": "engine query telemetry",
     "worker_telemetry": "telemetry",
     "app": "*",
-    "cli": "app storage running_server settings supervisor worker worker_place housekeeping control_block telemetry errors features ext engine handlers query stores releases offline stubs grpc google "
+    "cli": "app storage running_server front_settings settings supervisor worker worker_place housekeeping control_block telemetry errors features ext engine handlers query stores releases offline stubs grpc google "
     "grpc_health numpy typer rich pydantic annotated_types pyarrow",
     "offline": "ext features releases stores errors numpy pyarrow ibis duckdb sqlglot torch scipy sklearn onnx "
     "onnxruntime usearch xxhash orjson rich",
@@ -141,9 +142,12 @@ def test_only_app_and_cli_read_settings() -> None:
     reading = {
         package_of(path)
         for path in python_files()
-        if any(module.startswith("server.settings") for _, module in imported_modules(path))
+        if any(
+            module.startswith(("server.settings", "server.front_settings"))
+            for _, module in imported_modules(path)
+        )
     }
-    assert reading <= {"app", "storage", "worker", "cli"}
+    assert reading <= {"app", "storage", "worker", "cli", "settings"}
 
 
 def test_picture_in_the_documentation_is_this_table() -> None:

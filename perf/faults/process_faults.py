@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import time
 from itertools import pairwise
+from pathlib import Path
 
-from perf.faults.front_load import Load, Outcome, Running, codes, latencies, percentile, run_load
+import grpc
+
+from perf.faults.front_load import (
+    METHOD,
+    REPOSITORY,
+    Load,
+    Outcome,
+    Running,
+    codes,
+    latencies,
+    percentile,
+    run_load,
+)
 from perf.faults.front_server import Report, front_server, serving_pids, wait_for, wait_until
+from server.control_block import ControlBlock
+from server.supervisor import Supervisor, SupervisorOptions
 from tests.support.server_process import ServerProcess
 
 RATE = 150.0
@@ -24,6 +42,7 @@ def run(report: Report) -> None:
         kill(report, server)
         hang(report, server)
     crash_loop(report)
+    stuck_threads(report)
 
 
 def failures(outcomes: list[Outcome]) -> int:
@@ -116,6 +135,47 @@ def hang(report: Report, server: ServerProcess) -> None:
         f"killed after {times['killed_after']:.2f} s; {failures(outcomes)} of {len(outcomes)} calls failed, "
         f"{failures(late)} of them after that",
         "killed in 1.5 s, 0 failed afterwards",
+    )
+
+
+def stuck_threads(report: Report) -> None:
+    """T6, second form: a worker whose every read thread hangs in its handler."""
+    with tempfile.TemporaryDirectory() as folder:
+        control = ControlBlock.create(Path(folder) / "control", slots=2)
+        started: list[subprocess.Popen[bytes]] = []
+
+        def start(seat: int, slot: int) -> subprocess.Popen[bytes]:
+            command = [sys.executable, "-m", "tests.support.stuck_worker", str(control.path), str(slot), "2"]
+            started.append(
+                subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            )
+            return started[-1]
+
+        supervisor = Supervisor(
+            SupervisorOptions(workers=1, heartbeat_timeout_ms=1_000, drain_timeout_s=1), control, start
+        )
+        try:
+            supervisor.tick()
+            assert started[0].stdout is not None
+            address = f"127.0.0.1:{int(started[0].stdout.readline())}"
+            with grpc.insecure_channel(address) as channel:
+                call = channel.unary_unary(METHOD)
+                hung = [call.future(b"\x0a\x01u", timeout=30) for _ in range(2)]
+                took_s = wait_for(lambda: bool(supervisor.tick() and supervisor.kills))
+                for each in hung:
+                    each.cancel()
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
+                if process.stdout is not None:
+                    process.stdout.close()
+            control.close()
+    report.add(
+        "T6 stuck threads",
+        took_s < 1.5,
+        f"killed after {took_s:.2f} s ({dict(supervisor.kills)})",
+        "killed in 1.5 s",
     )
 
 

@@ -1,10 +1,13 @@
-"""T50, T52: releases that are swapped and rolled back under load."""
+"""T46, T47, T50, T52: releases that are swapped and rolled back under load, and published by processes that die."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
+import tempfile
 import time
+from pathlib import Path
 
 import grpc
 from shortlist.v1 import release_service_pb2 as pb
@@ -13,7 +16,12 @@ from shortlist.v1.release_service_pb2_grpc import ReleaseServiceStub
 from perf.faults.front_load import Load, Running, codes, latencies, percentile, run_load
 from perf.faults.front_server import Report, front_server, wait_until
 from perf.faults.overload_faults import resident_mb
+from server.errors import ReleaseRefused
+from server.releases.mapped_release import MappedRelease
+from server.releases.registry import current_version
 from tests.support.server_process import ServerProcess
+from tests.support.small_release import build_small_release
+from tests.support.traced_publish import SYSTEM_CALLS, TracedPublisher
 
 RATE = 150.0
 SWAPS = 12
@@ -25,12 +33,21 @@ def run(report: Report) -> None:
     with front_server() as server:
         swap(report, server)
         roll_back(report, server)
+    faults = {"signal=KILL": SYSTEM_CALLS, "error=EIO": ("fsync", "rename"), "error=ENOSPC": ("write",)}
+    for fault, calls in faults.items():
+        publish_faults(report, fault, tuple(calls))
 
 
 def swap(report: Report, server: ServerProcess) -> None:
     """T50: two releases take turns."""
     load = Load(server.address, RATE, SWAPS * SWAP_INTERVAL_S + 2)
     quiet_ms = percentile(latencies(run_load(Load(server.address, RATE, 10))), 0.99)
+    with grpc.insecure_channel(server.admin_address) as channel:
+        # From here on each worker holds two releases: the one that serves and the one before.
+        for version in ("r2", "r1"):
+            ReleaseServiceStub(channel).ActivateRelease(
+                pb.ActivateReleaseRequest(version=version), timeout=60
+            )
     open_before, memory_before = open_files(server), resident_mb(server)
     took_s: list[float] = []
 
@@ -74,6 +91,40 @@ def roll_back(report: Report, server: ServerProcess) -> None:
         max(took_s) < 1 and set(codes(outcomes)) == {"OK"},
         f"every worker serves it after {', '.join(f'{each:.2f}' for each in took_s)} s; {codes(outcomes)}",
         "1 s, no call fails",
+    )
+
+
+def publish_faults(report: Report, fault: str, calls: tuple[str, ...]) -> None:
+    """T46, T47: the fault strikes a publish at every one of its system calls, one publish each."""
+    tried, kept, broken = 0, 0, []
+    with tempfile.TemporaryDirectory(prefix="shortlist-publish-") as folder:
+        releases = Path(folder) / "releases"
+
+        def begin_anew() -> None:
+            shutil.rmtree(releases, ignore_errors=True)
+            build_small_release(releases, items=12, version="r1")
+
+        publisher = TracedPublisher(Path(folder))
+        try:
+            begin_anew()
+            counted = publisher.publish(releases).calls
+            for call in calls:
+                for number in range(1, counted[call] + 1):
+                    begin_anew()
+                    publisher.publish(releases, call, number, fault)
+                    tried += 1
+                    kept += current_version(releases) == "r1"
+                    try:
+                        MappedRelease.open(releases / str(current_version(releases)), prefault_pages=False)
+                    except (ReleaseRefused, OSError) as error:
+                        broken.append(f"{call} {number}: {error}")
+        finally:
+            publisher.close()
+    report.add(
+        f"T46 T47 publish, {fault} at every {', '.join(calls)}",
+        tried > 0 and not broken,
+        f"{tried} publishes, {kept} left the old release current, {tried - kept} the new one, {len(broken)} neither",
+        "the old release or the new one serves after each",
     )
 
 

@@ -10,13 +10,14 @@ import tempfile
 import threading
 import time
 import timeit
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
 from shortlist.v1 import recommendation_service_pb2 as pb
 
-from perf.faults.front_load import Load, Running, codes, latencies, percentile, run_load
+from perf.faults.front_load import METHOD, Load, Running, codes, latencies, percentile, run_load
 from perf.faults.front_server import Report, front_server, wait_until
 from perf.faults.overload_faults import resident_mb
 from server.access.tokens import Role, read_tokens
@@ -26,8 +27,8 @@ from tests.support.server_process import ServerProcess
 RATE = 100.0
 ROTATIONS = 10
 BAD_HANDSHAKES_A_SECOND = 50
-METHOD = "/shortlist.v1.RecommendationService/Recommend"
 CALLS = 200
+WARM_ROUNDS = 3
 
 
 def run(report: Report) -> None:
@@ -146,50 +147,61 @@ def tokens(report: Report, folder: Path) -> None:
 
 
 def oversize(report: Report, server: ServerProcess) -> None:
-    """T20: the answer to what is too large comes at once and costs no memory."""
-    before_mb = resident_mb(server)
+    """T20: what is too large is refused with the right code and costs no memory.
+
+    What gRPC core itself refuses takes some 100 ms with any server of grpcio 1.85, a bare one too; what Shortlist refuses
+    is held to 10 ms.
+    """
     large, bomb = b"\0" * (5 << 20), b"\0" * (64 << 20)
-    cases: dict[str, tuple[bytes, dict[str, Any], str]] = {
-        "5 MiB": (large, {}, "RESOURCE_EXHAUSTED"),
-        "gzip bomb of 64 MiB": (bomb, {"compression": grpc.Compression.Gzip}, "RESOURCE_EXHAUSTED"),
-        "20 KiB of metadata": (b"", {"metadata": [("x-large", "x" * 20_480)]}, "RESOURCE_EXHAUSTED"),
-        "1 MB string": (
-            pb.RecommendRequest(user_id="u" * 1_000_000).SerializeToString(),
-            {},
-            "INVALID_ARGUMENT",
-        ),
-        "10,001 ids": (
+    by_core = (
+        Abuse("5 MiB", large),
+        Abuse("gzip bomb of 64 MiB", bomb, {"compression": grpc.Compression.Gzip}),
+        Abuse("20 KiB of metadata", b"", {"metadata": [("x-large", "x" * 20_480)]}),
+    )
+    own = (
+        Abuse("1 MB string", pb.RecommendRequest(user_id="u" * 1_000_000).SerializeToString()),
+        Abuse(
+            "10,001 ids",
             pb.RecommendRequest(user_id="u", excluded_item_ids=["i"] * 10_001).SerializeToString(),
-            {},
-            "INVALID_ARGUMENT",
         ),
-        "negative k": (
-            pb.RecommendRequest(user_id="u", num_items=-1).SerializeToString(),
-            {},
-            "INVALID_ARGUMENT",
-        ),
-    }
+        Abuse("negative k", pb.RecommendRequest(user_id="u", num_items=-1).SerializeToString()),
+    )
+    for abuse in (*by_core, *own) * WARM_ROUNDS:
+        abuse.commit(server.address)
+    before_mb = resident_mb(server)
     told, right = [], True
-    for name, (request, options, expected) in cases.items():
-        took_ms = []
-        for _ in range(3):
-            with grpc.insecure_channel(
-                server.address, options=[("grpc.use_local_subchannel_pool", 1)]
-            ) as channel:
-                call: Any = channel.unary_unary(METHOD)
-                grpc.channel_ready_future(channel).result(5)
-                started_s = time.perf_counter()
-                try:
-                    call(request, timeout=20, **options)
-                    right = False
-                except grpc.RpcError as error:
-                    right &= error.code().name == expected
-                took_ms.append((time.perf_counter() - started_s) * 1e3)
-        told.append(f"{name} {min(took_ms):.1f} ms")
+    for expected, abuses in (("RESOURCE_EXHAUSTED", by_core), ("INVALID_ARGUMENT", own)):
+        for abuse in abuses:
+            found = [abuse.commit(server.address) for _ in range(3)]
+            quickest_ms = min(took_ms for _, took_ms in found)
+            right &= {code for code, _ in found} == {expected} and (abuse not in own or quickest_ms < 10)
+            told.append(f"{abuse.name} {quickest_ms:.1f} ms")
     grown_mb = resident_mb(server) - before_mb
     report.add(
         "T20 oversize and bombs",
-        right and grown_mb < 20,
-        f"{', '.join(told)} (with the client's compressing and sending); +{grown_mb:.0f} MB",
-        "the right code each time, memory +20 MB",
+        right and grown_mb < 5,
+        f"{', '.join(told)} (with the client's compressing and sending); +{grown_mb:.1f} MB",
+        "the right code each time, Shortlist's own in 10 ms, memory + 5 MB",
     )
+
+
+@dataclass(frozen=True)
+class Abuse:
+    """A call that must be refused."""
+
+    name: str
+    request: bytes
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def commit(self, address: str) -> tuple[str, float]:
+        """Makes the call over a connection of its own; returns the code and the milliseconds."""
+        with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            call: Any = channel.unary_unary(METHOD)
+            grpc.channel_ready_future(channel).result(5)
+            started_s = time.perf_counter()
+            try:
+                call(self.request, timeout=20, **self.options)
+                code = "OK"
+            except grpc.RpcError as error:
+                code = error.code().name
+            return code, (time.perf_counter() - started_s) * 1e3

@@ -22,8 +22,8 @@ from shortlist.v1 import (
 )
 
 from server.features.event_types import EventType, PageType
+from server.front_settings import is_loopback
 from server.handlers.messages import CatalogItem
-from server.settings import is_loopback
 
 RETRY_POLICY = {
     "methodConfig": [

@@ -100,6 +100,9 @@ class ReleaseWriter:
     def _remove_leftovers(self) -> None:
         for leftover in self._releases_dir.glob(f"{TEMPORARY_PREFIX}*"):
             shutil.rmtree(leftover)
+        for name in (CURRENT_LINK, PREVIOUS_LINK):
+            for link in self._releases_dir.glob(f".{name}-*"):
+                link.unlink()
 
 
 def _write_all(root: Path, contents: ReleaseContents) -> None:

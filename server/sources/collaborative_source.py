@@ -10,7 +10,7 @@ from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch
-from server.sources.list_length import lengthened, wanted_length
+from server.sources.list_length import lengthened, remembered_list, wanted_length
 
 
 class CollaborativeSource(Source[RecommendQuery]):
@@ -25,10 +25,7 @@ class CollaborativeSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the neighbours; because = the history's item that weighed most."""
-        lists = query.remembered.lists
-        if self.name not in lists:
-            lists[self.name] = self._find(query)
-        return lists[self.name]
+        return remembered_list(query, self.name, self._limit, self._find)
 
     def _find(self, query: RecommendQuery) -> Retrieved:
         rows, scores, because = self._look_up(query)

@@ -9,7 +9,7 @@ from server.pipeline.query import Retrieved
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch, rows_in_categories
-from server.sources.list_length import lengthened, wanted_length
+from server.sources.list_length import lengthened, remembered_list, wanted_length
 
 
 class EmbeddingSource(Source[RecommendQuery]):
@@ -30,10 +30,7 @@ class EmbeddingSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the nearest items."""
-        lists = query.remembered.lists
-        if self.name not in lists:
-            lists[self.name] = self._find(query)
-        return lists[self.name]
+        return remembered_list(query, self.name, self._limit, self._find)
 
     def _find(self, query: RecommendQuery) -> Retrieved:
         assert query.user_vector is not None

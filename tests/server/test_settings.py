@@ -8,11 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from server.cli.settings_command import Knob, knobs, markdown_page
+from server.front_settings import SecuritySettings
 from server.settings import (
     CONFIG_VARIABLE,
     BudgetSettings,
     ScenarioSettings,
-    SecuritySettings,
     ServerSettings,
     Settings,
 )
