@@ -26,7 +26,7 @@ check kernels-lint "$bin/cython-lint" ext
 check proto-lint "$bin/buf" lint
 check proto-format "$bin/buf" format --diff --exit-code
 check proto-breaking "$bin/buf" breaking --against proto/baseline.binpb
-for language in python go typescript; do
+for language in python go java typescript; do
     if missing=$(sh tools/client_toolchain.sh "$language"); then
         check "$language-client-fresh" env PYTHON="$bin/python" sh tools/check_clients.sh "$language"
     else
