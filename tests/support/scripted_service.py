@@ -110,7 +110,7 @@ class _Recommend:
             self._failures[key] += 1
             failing = self._failures[key] <= int(count)
         if failing:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "scripted")
+            context.abort_with_status(rpc_status.to_status(FAILURES["NOT_READY"]))
 
     def _echo(self, context: grpc.ServicerContext) -> bytes:
         """Returns the call's metadata: traceparent as recommendation_id, authorization as scenario."""

@@ -159,6 +159,23 @@ public final class ShortlistClient implements AutoCloseable {
     CallOptions limited =
         CallOptions.DEFAULT.withDeadlineAfter(options.timeout().toNanos(), TimeUnit.NANOSECONDS);
     try {
+      return attempt(method, limited, request);
+    } catch (ShortlistException.Unavailable failure) {
+      if (!failure.isUnreachable()) {
+        throw failure;
+      }
+      // A worker that ends may take new connections with it. The rest of the time is for another one.
+      connection.resetConnectBackoff();
+      try {
+        return attempt(method, limited.withWaitForReady(), request);
+      } catch (ShortlistException.DeadlinePassed late) {
+        throw failure;
+      }
+    }
+  }
+
+  private <Q, R> R attempt(MethodDescriptor<Q, R> method, CallOptions limited, Q request) {
+    try {
       return ClientCalls.blockingUnaryCall(channel, method, limited, request);
     } catch (StatusRuntimeException failed) {
       throw ShortlistException.of(failed);

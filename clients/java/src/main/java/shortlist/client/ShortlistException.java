@@ -44,6 +44,11 @@ public class ShortlistException extends RuntimeException {
     return details.violations;
   }
 
+  /** Returns whether gRPC has not reached the server: what the server refuses has a reason of its own. */
+  public boolean isUnreachable() {
+    return details.code == Status.Code.UNAVAILABLE && details.reason.equals(details.code.name());
+  }
+
   /** Returns what the server adds for programs. */
   public Map<String, String> metadata() {
     return details.metadata;

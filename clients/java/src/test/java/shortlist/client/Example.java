@@ -29,7 +29,7 @@ public final class Example {
   static void visit(String address, String userId, PrintStream out) throws InterruptedException {
     ClientOptions options =
         new ClientOptions()
-            .withTimeout(Duration.ofSeconds(1)) // generous, for a laptop; in production leave the 100 ms
+            .withTimeout(Duration.ofSeconds(5)) // generous, for a cold JVM on a laptop; in production leave the 100 ms
             .withFallback(request -> List.of("our", "best", "sellers"));
     try (ShortlistClient client = new ShortlistClient(address, options)) {
       RecommendRequest asked =
