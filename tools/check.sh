@@ -33,6 +33,7 @@ for language in python go java typescript; do
         printf 'left    %s-client-fresh: %s\n' "$language" "$missing"
     fi
 done
+check api-page-fresh "$bin/python" tools/api_calls.py --check
 check import-directions "$bin/python" -m pytest -q tests/test_import_directions.py
 
 if [ -n "$failed" ]; then
