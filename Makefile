@@ -35,8 +35,9 @@ perf: $(DONE)/dev $(DONE)/project ## Measures kernels beside their twins and the
 
 build: $(DONE)/train $(DONE)/kernels ## Compiles the kernels in place
 
-clients: $(DONE)/dev ## Generates the code of all clients from proto/ (ARGS="python go" for some)
+clients: $(DONE)/dev ## Generates the code of all clients, and the calls of docs/api.md (ARGS="python go" for some)
 	@PYTHON=$(BIN)/python sh tools/generate_clients.sh $(ARGS)
+	@$(BIN)/python tools/api_calls.py
 
 test-clients: $(DONE)/dev $(DONE)/project ## Runs every test of the clients, with workers killed and restarted: minutes
 	@SHORTLIST_CLIENT_TESTS=all $(BIN)/python -m pytest tests/clients $(ARGS)

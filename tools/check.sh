@@ -26,13 +26,14 @@ check kernels-lint "$bin/cython-lint" ext
 check proto-lint "$bin/buf" lint
 check proto-format "$bin/buf" format --diff --exit-code
 check proto-breaking "$bin/buf" breaking --against proto/baseline.binpb
-for language in python go typescript; do
+for language in python go java typescript; do
     if missing=$(sh tools/client_toolchain.sh "$language"); then
         check "$language-client-fresh" env PYTHON="$bin/python" sh tools/check_clients.sh "$language"
     else
         printf 'left    %s-client-fresh: %s\n' "$language" "$missing"
     fi
 done
+check api-page-fresh "$bin/python" tools/api_calls.py --check
 check import-directions "$bin/python" -m pytest -q tests/test_import_directions.py
 
 if [ -n "$failed" ]; then

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -29,6 +30,9 @@ const DefaultTimeout = 100 * time.Millisecond
 const (
 	keepaliveTime    = 30 * time.Second
 	keepaliveTimeout = 5 * time.Second
+	backoffMin       = 20 * time.Millisecond
+	backoffMax       = time.Second
+	connectTimeout   = 5 * time.Second
 	defaultNumItems  = 20
 )
 
@@ -76,6 +80,10 @@ func New(address string, options Options) (*Client, error) {
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableServiceConfig(),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: backoffMin, Multiplier: 1.6, Jitter: 0.2, MaxDelay: backoffMax},
+			MinConnectTimeout: connectTimeout,
+		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
@@ -105,7 +113,16 @@ func (o Options) intercept(
 ) error {
 	limited, cancel := o.withDeadline(ctx)
 	defer cancel()
-	err := errorOf(invoke(o.withMetadata(limited), method, request, reply, conn, callOptions...))
+	outgoing := o.withMetadata(limited)
+	err := errorOf(invoke(outgoing, method, request, reply, conn, callOptions...))
+	if isUnreachable(err) {
+		// A worker that ends may take new connections with it. The rest of the time is for another one.
+		waiting := append(callOptions[:len(callOptions):len(callOptions)], grpc.WaitForReady(true))
+		again := errorOf(invoke(outgoing, method, request, reply, conn, waiting...))
+		if !errors.Is(again, ErrDeadline) {
+			err = again
+		}
+	}
 	if asked, ok := request.(*pb.RecommendRequest); ok && o.Fallback != nil && errors.Is(err, ErrDeadline) {
 		proto.Merge(reply.(*pb.RecommendResponse), fallbackAnswer(asked, o.Fallback(ctx, asked)))
 		return nil

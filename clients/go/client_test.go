@@ -146,7 +146,7 @@ func TestTLSVerifiesTheServer(t *testing.T) {
 	options := shortlist.Options{Timeout: 10 * time.Second, TLS: &tls.Config{RootCAs: roots}, Token: "secret"}
 	answer, err := recommend(connect(t, "SHORTLIST_TLS_ADDRESS", options), "hello")
 	equal(t, "token", must(t, answer, err).GetScenario(), "Bearer secret")
-	options.TLS = &tls.Config{}
+	options.TLS, options.Timeout = &tls.Config{}, 2*time.Second
 	_, err = recommend(connect(t, "SHORTLIST_TLS_ADDRESS", options), "hello")
 	equal(t, "doubted "+address, errors.Is(err, shortlist.ErrUnavailable), true)
 }

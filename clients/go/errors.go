@@ -90,6 +90,12 @@ func errorOf(err error) error {
 	return failure
 }
 
+// isUnreachable reports whether gRPC has not reached the server: what the server refuses has a reason of its own.
+func isUnreachable(err error) bool {
+	var failure *Error
+	return errors.As(err, &failure) && failure.Code == codes.Unavailable && failure.Reason == reasonOf(failure.Code)
+}
+
 func reasonOf(code codes.Code) string {
 	names := map[codes.Code]string{
 		codes.DeadlineExceeded:  "DEADLINE",

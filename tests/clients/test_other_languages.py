@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-LANGUAGES = ("go", "typescript")
+LANGUAGES = ("go", "java", "typescript")
 
 
 @pytest.mark.timeout(1_200)

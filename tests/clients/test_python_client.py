@@ -122,8 +122,9 @@ def test_unavailable_is_tried_three_times(scripted: shortlist.Client) -> None:
 
 
 def test_nobody_listening_is_unavailable() -> None:
-    with shortlist.Client("127.0.0.1:1", PATIENT) as client, pytest.raises(shortlist.Unavailable):
+    with shortlist.Client("127.0.0.1:1") as client, pytest.raises(shortlist.Unavailable) as caught:
         client.recommend(script("hello"))
+    assert caught.value.is_unreachable
 
 
 def test_traceparent_and_token_reach_the_server(lab: dict[str, str]) -> None:
@@ -142,7 +143,7 @@ def test_tls_verifies_the_server(lab: dict[str, str]) -> None:
     trusting = shortlist.ClientOptions(timeout_s=10, tls=True, root_certificates=roots, token="secret")
     with shortlist.Client(lab["SHORTLIST_TLS_ADDRESS"], trusting) as client:
         assert client.recommend(script("hello")).scenario == "Bearer secret"
-    doubting = shortlist.ClientOptions(timeout_s=10, tls=True)
+    doubting = shortlist.ClientOptions(timeout_s=2, tls=True)
     with (
         shortlist.Client(lab["SHORTLIST_TLS_ADDRESS"], doubting) as client,
         pytest.raises(shortlist.Unavailable),

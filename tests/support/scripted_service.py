@@ -110,7 +110,7 @@ class _Recommend:
             self._failures[key] += 1
             failing = self._failures[key] <= int(count)
         if failing:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "scripted")
+            context.abort_with_status(rpc_status.to_status(FAILURES["NOT_READY"]))
 
     def _echo(self, context: grpc.ServicerContext) -> bytes:
         """Returns the call's metadata: traceparent as recommendation_id, authorization as scenario."""
@@ -125,16 +125,17 @@ class _Recommend:
 @contextmanager
 def scripted_server(credentials: grpc.ServerCredentials | None = None) -> Iterator[str]:
     """Starts the server, with TLS where credentials are given; yields its address."""
-    server = grpc.server(ThreadPoolExecutor(16))
+    # Alone on its port: a shared machine may have another server that would take some of the calls.
+    server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
     handler = grpc.unary_unary_rpc_method_handler(_Recommend())
     service = grpc.method_handlers_generic_handler(
         "shortlist.v1.RecommendationService", {"Recommend": handler}
     )
     server.add_generic_rpc_handlers((service,))
-    address = "localhost:0"
+    address = "127.0.0.1:0"
     port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     server.start()
     try:
-        yield f"localhost:{port}"
+        yield f"127.0.0.1:{port}"
     finally:
         server.stop(None).wait(10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Protocol, TypeVar, cast
@@ -100,14 +101,28 @@ class AsyncClient:
         async def call(
             request: Request, *, timeout_s: float | None = None, traceparent: str | None = None
         ) -> Response:
-            timeout = options.timeout_s if timeout_s is None else timeout_s
+            deadline = time.monotonic() + (options.timeout_s if timeout_s is None else timeout_s)
+            metadata = options.metadata(traceparent)
             try:
-                return await method(request, timeout=timeout, metadata=options.metadata(traceparent))
+                return await method(request, timeout=deadline - time.monotonic(), metadata=metadata)
             except grpc.aio.AioRpcError as error:
-                trailers = cast(Sequence[tuple[str, str | bytes]], tuple(error.trailing_metadata()))
-                raise error_of(error.code(), error.details(), trailers) from error
+                failure = _typed(error)
+                if not failure.is_unreachable:
+                    raise failure from error
+            # A worker that ends may take new connections with it. The rest of the time is for another one.
+            try:
+                left = deadline - time.monotonic()
+                return await method(request, timeout=left, metadata=metadata, wait_for_ready=True)
+            except grpc.aio.AioRpcError as error:
+                again = _typed(error)
+                raise (failure if isinstance(again, DeadlinePassed) else again) from error
 
         return call
+
+
+def _typed(error: grpc.aio.AioRpcError) -> ShortlistError:
+    trailers = cast(Sequence[tuple[str, str | bytes]], tuple(error.trailing_metadata()))
+    return error_of(error.code(), error.details(), trailers)
 
 
 class AsyncEventWriter:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Protocol, TypeVar, cast
 
 import grpc
 
 from shortlist.channel import ClientOptions
-from shortlist.errors import DeadlinePassed, error_of
+from shortlist.errors import DeadlinePassed, ShortlistError, error_of
 from shortlist.v1 import recommendation_service_pb2 as api
 from shortlist.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from shortlist.v1.event_service_pb2_grpc import EventServiceStub
@@ -94,12 +95,26 @@ class Client:
         def call(
             request: Request, *, timeout_s: float | None = None, traceparent: str | None = None
         ) -> Response:
-            timeout = options.timeout_s if timeout_s is None else timeout_s
+            deadline = time.monotonic() + (options.timeout_s if timeout_s is None else timeout_s)
+            metadata = options.metadata(traceparent)
             try:
-                return method(request, timeout=timeout, metadata=options.metadata(traceparent))
+                return method(request, timeout=deadline - time.monotonic(), metadata=metadata)
             except grpc.RpcError as error:
-                failed = cast(grpc.Call, error)
-                trailers = cast(Sequence[tuple[str, str | bytes]], failed.trailing_metadata() or ())
-                raise error_of(failed.code(), failed.details(), trailers) from error
+                failure = _typed(error)
+                if not failure.is_unreachable:
+                    raise failure from error
+            # A worker that ends may take new connections with it. The rest of the time is for another one.
+            try:
+                left = deadline - time.monotonic()
+                return method(request, timeout=left, metadata=metadata, wait_for_ready=True)
+            except grpc.RpcError as error:
+                again = _typed(error)
+                raise (failure if isinstance(again, DeadlinePassed) else again) from error
 
         return call
+
+
+def _typed(error: grpc.RpcError) -> ShortlistError:
+    failed = cast(grpc.Call, error)
+    trailers = cast(Sequence[tuple[str, str | bytes]], failed.trailing_metadata() or ())
+    return error_of(failed.code(), failed.details(), trailers)

@@ -58,6 +58,11 @@ class ShortlistError(Exception):
         self.metadata = failure.metadata or {}
         self.retry_after_s = failure.retry_after_s
 
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether gRPC has not reached the server: what the server refuses has a reason of its own."""
+        return self.code is grpc.StatusCode.UNAVAILABLE and self.reason == self.code.name
+
 
 class InvalidRequest(ShortlistError):
     """The request is wrong; violations has up to 25 of what is, metadata["violation_count"] their number."""

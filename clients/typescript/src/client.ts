@@ -10,7 +10,7 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 
-import { DeadlineError, errorOf } from "./errors.js";
+import { DeadlineError, errorOf, ShortlistError } from "./errors.js";
 import * as catalog from "./gen/shortlist/v1/catalog_service.js";
 import * as events from "./gen/shortlist/v1/event_service.js";
 import * as profiles from "./gen/shortlist/v1/profile_service.js";
@@ -94,6 +94,8 @@ export class Client {
     this.#channel = new Channel(address, transport, {
       "grpc.service_config": SERVICE_CONFIG,
       "grpc.service_config_disable_resolution": 1,
+      "grpc.initial_reconnect_backoff_ms": 20,
+      "grpc.max_reconnect_backoff_ms": 1_000,
       "grpc.keepalive_time_ms": 30_000,
       "grpc.keepalive_timeout_ms": 5_000,
       "grpc.keepalive_permit_without_calls": 1,
@@ -141,19 +143,21 @@ export class Client {
   };
 
   #call<Request, Response>(method: Method<Request, Response>, codec: Codec<Request>): Call<Request, Response> {
-    return (request, { timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS, traceparent, signal } = {}) =>
-      new Promise((resolve, reject) => {
-        signal?.throwIfAborted();
-        const deadline = Date.now() + timeoutMs;
-        const call = method(codec.fromPartial(request), this.#metadata(traceparent), { deadline }, (error, response) => {
-          signal?.removeEventListener("abort", abort);
-          if (signal?.aborted) reject(signal.reason);
-          else if (error) reject(errorOf(error));
-          else resolve(response);
+    return async (partial, { timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS, traceparent, signal } = {}) => {
+      const request = codec.fromPartial(partial);
+      const metadata = this.#metadata(traceparent);
+      const deadline = Date.now() + timeoutMs;
+      try {
+        return await attempt(method, request, metadata, deadline, signal);
+      } catch (failure) {
+        if (!(failure instanceof ShortlistError && failure.isUnreachable)) throw failure;
+        // A worker that ends may take new connections with it. The rest of the time is for another one.
+        metadata.setOptions({ waitForReady: true });
+        return await attempt(method, request, metadata, deadline, signal).catch((again: unknown) => {
+          throw again instanceof DeadlineError ? failure : again;
         });
-        const abort = () => call.cancel();
-        signal?.addEventListener("abort", abort, { once: true });
-      });
+      }
+    };
   }
 
   #metadata(traceparent = this.#options.traceparent?.()): Metadata {
@@ -162,6 +166,26 @@ export class Client {
     if (traceparent) metadata.set("traceparent", traceparent);
     return metadata;
   }
+}
+
+function attempt<Request, Response>(
+  method: Method<Request, Response>,
+  request: Request,
+  metadata: Metadata,
+  deadline: number,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const call = method(request, metadata, { deadline }, (error, response) => {
+      signal?.removeEventListener("abort", abort);
+      if (signal?.aborted) reject(signal.reason);
+      else if (error) reject(errorOf(error));
+      else resolve(response);
+    });
+    const abort = () => call.cancel();
+    signal?.addEventListener("abort", abort, { once: true });
+  });
 }
 
 function channelCredentials(address: string, { tls = false, token }: ClientOptions) {

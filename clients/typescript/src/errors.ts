@@ -46,6 +46,11 @@ export class ShortlistError extends Error {
     }
     this.message = `${this.reason}: ${cause.details}`;
   }
+
+  /** Whether gRPC has not reached the server: what the server refuses has a reason of its own. */
+  get isUnreachable(): boolean {
+    return this.code === status.UNAVAILABLE && this.reason === "UNAVAILABLE";
+  }
 }
 
 /** Correct the request: `violations` names each field. */
