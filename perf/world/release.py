@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from tests.support.small_onnx import build_onnx_files
 
 from offline.ann import build_ann_index
 from offline.model.onnx_graphs import onnx_files
