@@ -1,0 +1,1 @@
+"""Timed fault tests: each `*_faults.py` has a `run(report)`."""
