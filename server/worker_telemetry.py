@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from server.telemetry.call_counts import CallCounts
-from server.telemetry.families import DROPPED, FEATURES_AGE, QUEUES, RELEASE_AGE, TRACES
+from server.telemetry.families import BREAKERS, DROPPED, FEATURES_AGE, QUEUES, RELEASE_AGE, TRACES
 from server.telemetry.keeping import KEEP_REASONS, KeepValues, TraceKeeper
 from server.telemetry.metric_file import MetricFile
 from server.telemetry.request_telemetry import RequestTelemetry
@@ -60,6 +60,10 @@ class WorkerTelemetry:
         """Follows the release: when it was made, and until when it knows events; epoch seconds, 0 = unknown."""
         self.metrics.poll_gauge(made_s, RELEASE_AGE)
         self.metrics.poll_gauge(events_until_s, FEATURES_AGE)
+
+    def poll_breaker(self, dependency: str, state: Callable[[], int]) -> None:
+        """Follows a circuit breaker: 0 closed, 1 half open, 2 open. dependency: a constant such as redis or triton."""
+        self.metrics.poll_gauge(state, BREAKERS, dependency)
 
     def poll_queue(self, name: str, waiting: Callable[[], int]) -> None:
         """Follows a queue's length."""

@@ -32,7 +32,7 @@ COLOURS = {
     "shortlist.fallback": "#c94040",
 }
 STYLE = """
-  text { font: 12px system-ui, sans-serif; fill: #24292f }
+  text { font-family: system-ui, sans-serif; font-size: 12px; fill: #24292f }
   .page { fill: #ffffff } .axis { stroke: #d0d7de } .tick { fill: #57606a; font-size: 11px }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .page { fill: #0d1117 } .axis { stroke: #30363d } .tick { fill: #9198a1 }
