@@ -18,7 +18,7 @@ from server.telemetry.request_telemetry import RequestTelemetry
 from server.telemetry.trace_exporter import ExportValues, TraceExporter
 from server.telemetry.worker_metrics import WorkerMetrics
 
-_STOP_TIMEOUT_S = 1.0
+_STOP_TIMEOUT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class WorkerTelemetry:
             self.exporter.start()
 
     def stop(self) -> None:
-        """Counts and sends what waits, as far as a second each suffices, and ends the threads."""
+        """Counts and sends what waits, as far as half a second each suffices, and ends the threads."""
         if self.exporter is not None:
             self.exporter.stop(_STOP_TIMEOUT_S)
         self._counts.stop(_STOP_TIMEOUT_S)
