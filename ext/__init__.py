@@ -18,7 +18,10 @@ if KERNELS == "numpy":
         accumulate_neighbours,
         assemble_cross_features,
         blend_candidates,
+        decode_ids,
+        encode_items,
         exact_search,
+        find_because,
         keep_codes,
         keep_flags,
         keep_not_expired,
@@ -37,6 +40,7 @@ elif KERNELS == "compiled":
         from ext.masks import keep_codes, keep_flags, keep_not_expired, keep_not_in
         from ext.mmr import mmr_select
         from ext.neighbours import accumulate_neighbours
+        from ext.reply import decode_ids, encode_items, find_because
         from ext.scoring import exact_search, score_candidates
         from ext.topk import top_k
         from ext.towers import tower_forward
@@ -53,7 +57,10 @@ __all__ = [
     "accumulate_neighbours",
     "assemble_cross_features",
     "blend_candidates",
+    "decode_ids",
+    "encode_items",
     "exact_search",
+    "find_because",
     "keep_codes",
     "keep_flags",
     "keep_not_expired",

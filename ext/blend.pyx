@@ -97,18 +97,17 @@ def blend_candidates(
     cdef float[::1] blend = np.zeros(limit, np.float32)
     cdef bits_t[::1] nominated = np.zeros(limit, np.uint32)
     cdef float[::1] listed = np.zeros(limit * sources, np.float32)
-    with nogil:
-        for s in range(2 * sources):  # the quotas first, then what is left
-            i = s % sources
-            count = _accept(
-                rows, scores, offsets[i], offsets[i + 1], quotas[i] if s < sources else limit,
-                scratch_position, chosen, count, limit
-            )
-        for s in range(sources):
-            _add_list(
-                rows, scores, offsets[s], offsets[s + 1], weights[s], s, sources,
-                scratch_position, listed, nominated, blend
-            )
+    for s in range(2 * sources):  # the quotas first, then what is left
+        i = s % sources
+        count = _accept(
+            rows, scores, offsets[i], offsets[i + 1], quotas[i] if s < sources else limit,
+            scratch_position, chosen, count, limit
+        )
+    for s in range(sources):
+        _add_list(
+            rows, scores, offsets[s], offsets[s + 1], weights[s], s, sources,
+            scratch_position, listed, nominated, blend
+        )
     out_rows = np.empty(count, np.int32)
     out_blend = np.empty(count, np.float32)
     out_nominated = np.empty(count, np.uint32)
@@ -121,15 +120,14 @@ def blend_candidates(
     cdef float[:, ::1] scores_view = out_scores
     cdef uint64_t[::1] keys = np.empty(2 * count, np.uint64)
     cdef uint64_t* ordered
-    with nogil:
-        ordered = _best_first(chosen, blend, count, keys)
-        for i in range(count):
-            rows_view[i] = <row_t>(ordered[i] & 0x7fffffff)
-            at = scratch_position[rows_view[i]]
-            blend_view[i] = blend[at]
-            nominated_view[i] = nominated[at]
-            for j in range(sources):
-                scores_view[i, j] = listed[at * sources + j]
-        for i in range(count):
-            scratch_position[chosen[i]] = -1
+    ordered = _best_first(chosen, blend, count, keys)
+    for i in range(count):
+        rows_view[i] = <row_t>(ordered[i] & 0x7fffffff)
+        at = scratch_position[rows_view[i]]
+        blend_view[i] = blend[at]
+        nominated_view[i] = nominated[at]
+        for j in range(sources):
+            scores_view[i, j] = listed[at * sources + j]
+    for i in range(count):
+        scratch_position[chosen[i]] = -1
     return out_rows, out_blend, out_nominated, out_scores

@@ -61,27 +61,26 @@ def assemble_cross_features(
     cdef const float* user = &user_embedding[0]
     cdef float norm
     cdef row_t row
-    with nogil:
-        norm = sqrtf(lanes_dot(user, user, dims))
-        for i in range(n):
-            if i + PREFETCH_AHEAD < n:
-                row = rows[i + PREFETCH_AHEAD]
-                prefetch_vector(&title_embeddings[row, 0], dims)
-                prefetch_value(&category[row])
-                prefetch_value(&brand[row])
-                prefetch_value(&price[row])
-                prefetch_value(&view_count_7d[row])
-                prefetch_value(&purchase_count_7d[row])
-            row = rows[i]
-            out[i, 0] = category[row] >= 0 and contains(viewed_categories, category[row])
-            out[i, 1] = brand[row] >= 0 and contains(bought_brands, brand[row])
-            out[i, 2] = _price_in_range(price[row], price_low, price_high)
-            out[i, 3] = _cosine(&title_embeddings[row, 0], user, norm, dims) if norm > 0 else 0
-            # Counts are whole numbers, to which 1 adds without rounding; log1pf would take twice the time.
-            out[i, 4] = logf(1 + view_count_7d[row])
-            out[i, 5] = purchase_count_7d[row] / max(view_count_7d[row], <float>1)
-            out[i, 6] = source_scores[i, 0]
-            out[i, 7] = source_scores[i, 1]
-            out[i, 8] = source_scores[i, 2]
-            out[i, 9] = source_count[i]
+    norm = sqrtf(lanes_dot(user, user, dims))
+    for i in range(n):
+        if i + PREFETCH_AHEAD < n:
+            row = rows[i + PREFETCH_AHEAD]
+            prefetch_vector(&title_embeddings[row, 0], dims)
+            prefetch_value(&category[row])
+            prefetch_value(&brand[row])
+            prefetch_value(&price[row])
+            prefetch_value(&view_count_7d[row])
+            prefetch_value(&purchase_count_7d[row])
+        row = rows[i]
+        out[i, 0] = category[row] >= 0 and contains(viewed_categories, category[row])
+        out[i, 1] = brand[row] >= 0 and contains(bought_brands, brand[row])
+        out[i, 2] = _price_in_range(price[row], price_low, price_high)
+        out[i, 3] = _cosine(&title_embeddings[row, 0], user, norm, dims) if norm > 0 else 0
+        # Counts are whole numbers, to which 1 adds without rounding; log1pf would take twice the time.
+        out[i, 4] = logf(1 + view_count_7d[row])
+        out[i, 5] = purchase_count_7d[row] / max(view_count_7d[row], <float>1)
+        out[i, 6] = source_scores[i, 0]
+        out[i, 7] = source_scores[i, 1]
+        out[i, 8] = source_scores[i, 2]
+        out[i, 9] = source_count[i]
     return features

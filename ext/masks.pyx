@@ -12,9 +12,8 @@ def keep_flags(const row_t[::1] rows not None, const flags_t[::1] flags not None
     check_rows(rows, 0, flags.shape[0])
     mask = np.empty(n, np.bool_)
     cdef flags_t[::1] out = mask.view(np.uint8)
-    with nogil:
-        for i in range(n):
-            out[i] = (flags[rows[i]] & required) == required and (flags[rows[i]] & forbidden) == 0
+    for i in range(n):
+        out[i] = (flags[rows[i]] & required) == required and (flags[rows[i]] & forbidden) == 0
     return mask
 
 
@@ -23,9 +22,8 @@ def keep_not_in(const row_t[::1] rows not None, const row_t[::1] excluded_sorted
     cdef Py_ssize_t i, n = rows.shape[0]
     mask = np.empty(n, np.bool_)
     cdef flags_t[::1] out = mask.view(np.uint8)
-    with nogil:
-        for i in range(n):
-            out[i] = not contains(excluded_sorted, rows[i])
+    for i in range(n):
+        out[i] = not contains(excluded_sorted, rows[i])
     return mask
 
 
@@ -37,9 +35,8 @@ def keep_codes(
     check_rows(rows, 0, codes.shape[0])
     mask = np.empty(n, np.bool_)
     cdef flags_t[::1] out = mask.view(np.uint8)
-    with nogil:
-        for i in range(n):
-            out[i] = contains(allowed_sorted, codes[rows[i]])
+    for i in range(n):
+        out[i] = contains(allowed_sorted, codes[rows[i]])
     return mask
 
 
@@ -49,7 +46,6 @@ def keep_not_expired(const row_t[::1] rows not None, const time_t64[::1] expire_
     check_rows(rows, 0, expire_time_s.shape[0])
     mask = np.empty(n, np.bool_)
     cdef flags_t[::1] out = mask.view(np.uint8)
-    with nogil:
-        for i in range(n):
-            out[i] = expire_time_s[rows[i]] == 0 or expire_time_s[rows[i]] > now_s
+    for i in range(n):
+        out[i] = expire_time_s[rows[i]] == 0 or expire_time_s[rows[i]] > now_s
     return mask

@@ -52,28 +52,27 @@ def mmr_select(
     cdef row_t[::1] out = positions
     cdef float[::1] similar = np.zeros(n, np.float32)
     cdef row_t[::1] taken = np.zeros(n, np.int32)
-    with nogil:
+    for p in range(n):
+        if scores[p] != scores[p]:
+            taken[p] = -1
+    while chosen < count:
+        best = _best_open(scores, category, similar, taken, chosen, mmr_weight, category_cap)
+        if best < 0:
+            break
+        out[chosen] = <row_t>best
+        chosen += 1
+        taken[best] = -1
         for p in range(n):
-            if scores[p] != scores[p]:
-                taken[p] = -1
-        while chosen < count:
-            best = _best_open(scores, category, similar, taken, chosen, mmr_weight, category_cap)
-            if best < 0:
-                break
-            out[chosen] = <row_t>best
-            chosen += 1
-            taken[best] = -1
-            for p in range(n):
-                if taken[p] >= 0:
-                    similar[p] += _similarity(category[p], brand[p], category[best], brand[best])
-                    if category[p] >= 0 and category[p] == category[best]:
-                        taken[p] += 1
-        # Only capped candidates are left: with a weight of 0 the same search orders them by score.
-        while chosen < count:
-            best = _best_open(scores, category, similar, taken, chosen, 0, 0)
-            if best < 0:
-                break
-            out[chosen] = <row_t>best
-            chosen += 1
-            taken[best] = -1
+            if taken[p] >= 0:
+                similar[p] += _similarity(category[p], brand[p], category[best], brand[best])
+                if category[p] >= 0 and category[p] == category[best]:
+                    taken[p] += 1
+    # Only capped candidates are left: with a weight of 0 the same search orders them by score.
+    while chosen < count:
+        best = _best_open(scores, category, similar, taken, chosen, 0, 0)
+        if best < 0:
+            break
+        out[chosen] = <row_t>best
+        chosen += 1
+        taken[best] = -1
     return positions[:chosen]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ext.history_reference import summarize_history
+from ext.reply_reference import decode_ids, encode_items, find_because
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -23,7 +24,10 @@ __all__ = [
     "accumulate_neighbours",
     "assemble_cross_features",
     "blend_candidates",
+    "decode_ids",
+    "encode_items",
     "exact_search",
+    "find_because",
     "keep_codes",
     "keep_flags",
     "keep_not_expired",

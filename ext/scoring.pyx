@@ -28,9 +28,8 @@ def exact_search(
     check_rows(rows, 0, vectors.shape[0])
     scores = np.empty(n, np.float32)
     cdef float[::1] out = scores
-    with nogil:
-        for i in range(n):
-            out[i] = _dot_ahead(rows, i, vectors, &user_vector[0], dims)
+    for i in range(n):
+        out[i] = _dot_ahead(rows, i, vectors, &user_vector[0], dims)
     return scores
 
 
@@ -58,11 +57,10 @@ def score_candidates(
     scores = np.empty(n, np.float32)
     cdef float[::1] out = scores
     cdef float logit, bias = head_b2[0] + score_bias
-    with nogil:
-        for i in range(n):
-            logit = _dot_ahead(rows, i, item_vectors, &user_vector[0], dims) * dot_scale + bias
-            logit += lanes_head(&cross[i, 0], width, &head_w1[0, 0], &head_b1[0], &head_w2[0])
-            # A NaN passes both comparisons and stays a NaN: the caller's check must see it.
-            logit = -80 if logit < -80 else (80 if logit > 80 else logit)
-            out[i] = 1 / (1 + expf(-logit))
+    for i in range(n):
+        logit = _dot_ahead(rows, i, item_vectors, &user_vector[0], dims) * dot_scale + bias
+        logit += lanes_head(&cross[i, 0], width, &head_w1[0, 0], &head_b1[0], &head_w2[0])
+        # A NaN passes both comparisons and stays a NaN: the caller's check must see it.
+        logit = -80 if logit < -80 else (80 if logit > 80 else logit)
+        out[i] = 1 / (1 + expf(-logit))
     return scores

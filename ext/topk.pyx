@@ -17,8 +17,7 @@ def top_k(const float[::1] scores not None, Py_ssize_t k):
         return positions
     cdef row_t[::1] keys = positions
     cdef float[::1] heap = np.empty(k, np.float32)
-    with nogil:
-        for i in range(n):
-            size = offer(&heap[0], &keys[0], size, k, scores[i], <row_t>i)
-        sort_best_first(&heap[0], &keys[0], size)
+    for i in range(n):
+        size = offer(&heap[0], &keys[0], size, k, scores[i], <row_t>i)
+    sort_best_first(&heap[0], &keys[0], size)
     return positions[:size]

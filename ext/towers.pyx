@@ -44,9 +44,8 @@ def tower_forward(
     cdef float[:, ::1] out = vectors
     cdef float[::1] first = np.empty(b1.shape[0], np.float32)
     cdef float[::1] second = np.empty(b2.shape[0], np.float32)
-    with nogil:
-        for i in range(rows):
-            _dense(&x[i, 0], x.shape[1], w1, b1, &first[0], True)
-            _dense(&first[0], first.shape[0], w2, b2, &second[0], True)
-            _dense(&second[0], second.shape[0], w3, b3, &out[i, 0], False)
+    for i in range(rows):
+        _dense(&x[i, 0], x.shape[1], w1, b1, &first[0], True)
+        _dense(&first[0], first.shape[0], w2, b2, &second[0], True)
+        _dense(&second[0], second.shape[0], w3, b3, &out[i, 0], False)
     return vectors

@@ -18,6 +18,7 @@ from server.filters.hidden_by_user_filter import HiddenByUserFilter
 from server.handlers.messages import RANK_ITEMS_MAX, ServedBy, SourceKind
 from server.hydrators.context_hydrator import ContextHydrator
 from server.hydrators.history_hydrator import HistoryHydrator
+from server.hydrators.remembered_user_hydrator import RememberedUserHydrator
 from server.hydrators.request_items_hydrator import RequestItemsHydrator
 from server.hydrators.unwanted_items_hydrator import UnwantedItemsHydrator
 from server.hydrators.user_features_hydrator import UserFeaturesHydrator
@@ -85,6 +86,8 @@ class RetrievalValues:
     fresh_items_max: int
     history_half_life_days: float
     category_scan_rows_max: int
+    remembered_users_max: int = 0
+    remembered_age_max_s: float = 60.0
 
     @property
     def weights(self) -> tuple[float, float, float]:
@@ -211,9 +214,10 @@ def _hydrators(
     return (
         RequestItemsHydrator(),
         UserRecordHydrator(parts.users),
+        ContextHydrator(),
+        RememberedUserHydrator(retrieval.remembered_users_max, retrieval.remembered_age_max_s),
         HistoryHydrator(retrieval.history_half_life_days),
         UnwantedItemsHydrator(),
-        ContextHydrator(),
         UserFeaturesHydrator(),
         UserVectorHydrator(parts.tower),
     )

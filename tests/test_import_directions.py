@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, str] = {
     **dict.fromkeys(STAGES, STAGE_MAY),
     "engine": f"{' '.join(STAGES)} {STAGE_MAY} handlers.messages",
     "handlers": "engine query pipeline stores releases features errors ext numpy",
-    "rpc": "handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
+    "rpc": "ext handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
     "telemetry": "errors numpy opentelemetry prometheus_client",
     "query_observation": "engine query telemetry",
     "worker_telemetry": "telemetry",

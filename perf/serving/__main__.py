@@ -47,7 +47,7 @@ def main() -> None:
 
 
 SHOWN = (
-    "echo_rps", "recommend_rps", "ratio", "p50_ms", "p99_ms", "items", "candidates", "degraded_share", "errors",
+    "echo_rps", "recommend_rps", "ratio", "echo_cpu_us", "recommend_cpu_us", "cpu_ratio", "p50_ms", "p99_ms", "items", "candidates", "degraded_share", "errors",
 )  # fmt: skip
 
 
@@ -55,23 +55,30 @@ def measure(data_dir: Path, rounds: int, seconds: int, seed: int) -> dict[str, o
     """Returns all figures; ratio is the median of the rounds' own ratios."""
     console = Console()
     bodies = encoded_requests(zipf_users(data_dir, DRAWS, seed))
-    with shortlist_server(data_dir) as port:
-        replies = sorted(checked_replies(port, bodies[:CHECKED]), key=len)
+    with shortlist_server(data_dir) as server:
+        replies = sorted(checked_replies(server.port, bodies[:CHECKED]), key=len)
         reply = replies[len(replies) // 2]
-        with echo_server(reply) as echo_port:
+        with echo_server(reply) as yardstick:
             pairs = []
             for number in range(rounds):
-                echo, recommend = closed_loop(echo_port, bodies, seconds), closed_loop(port, bodies, seconds)
+                echo = closed_loop(yardstick, bodies, seconds)
+                recommend = closed_loop(server, bodies, seconds)
                 pairs.append((echo, recommend))
-                console.print(f"round {number + 1}: echo {echo.rps:,.0f}/s, recommend {recommend.rps:,.0f}/s")
+                console.print(
+                    f"round {number + 1}: echo {echo.rps:,.0f}/s ({echo.cpu_us:.0f} us of CPU), "
+                    f"recommend {recommend.rps:,.0f}/s ({recommend.cpu_us:.0f} us)"
+                )
         recommend_rps = median(recommend.rps for _, recommend in pairs)
         console.print(f"open loop at {recommend_rps * OPEN_LOOP_SHARE:,.0f}/s")
-        latency = open_loop(port, bodies, recommend_rps * OPEN_LOOP_SHARE, seconds * 2)
-        checked_replies(port, bodies[:CHECKED])
+        latency = open_loop(server.port, bodies, recommend_rps * OPEN_LOOP_SHARE, seconds * 2)
+        checked_replies(server.port, bodies[:CHECKED])
     return {
         "echo_rps": median(echo.rps for echo, _ in pairs),
         "recommend_rps": recommend_rps,
         "ratio": median(recommend.rps / echo.rps for echo, recommend in pairs),
+        "echo_cpu_us": median(echo.cpu_us for echo, _ in pairs),
+        "recommend_cpu_us": median(recommend.cpu_us for _, recommend in pairs),
+        "cpu_ratio": median(echo.cpu_us / recommend.cpu_us for echo, recommend in pairs),
         "p50_ms": latency.p50_ms,
         "p99_ms": latency.p99_ms,
         "p999_ms": latency.p999_ms,

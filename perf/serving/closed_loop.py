@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 
+from perf.serving.processes import Running
 from perf.serving.requests import METHOD, LookedAt, look_into
 from perf.serving.wire import Connection, Finished
 
@@ -20,11 +21,13 @@ WARM_UP_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One run. generator_cpu: share of its core that the generator used. looked_at: the replies looked into."""
+    """One run. cpu_us: CPU time of all of the server's processes, microseconds a call; a busy machine stretches it far
+    less than it does the time of day. generator_cpu: share of its core that the generator used. looked_at: the replies looked into."""
 
     rps: float
     calls: int
     errors: int
+    cpu_us: float
     generator_cpu: float
     looked_at: LookedAt
 
@@ -72,13 +75,15 @@ class _Loop:
             connection.close()
 
 
-def closed_loop(port: int, bodies: list[bytes], seconds: float) -> Round:
+def closed_loop(server: Running, bodies: list[bytes], seconds: float) -> Round:
     """Returns what the server finished within the time, after a warm-up."""
-    with closing(_Loop(port, bodies)) as loop:
+    with closing(_Loop(server.port, bodies)) as loop:
         loop.run(time.perf_counter() + seconds * WARM_UP_SHARE)
-        calls, used_s, started = loop.calls, time.process_time(), time.perf_counter()
+        calls, used_s, server_s = loop.calls, time.process_time(), server.cpu_s()
+        started = time.perf_counter()
         loop.run(started + seconds)
         taken_s = time.perf_counter() - started
         finished = loop.calls - calls
         busy = (time.process_time() - used_s) / taken_s
-        return Round(finished / taken_s, finished, loop.errors, busy, look_into(loop.replies))
+        cpu_us = (server.cpu_s() - server_s) / max(finished, 1) * 1e6
+        return Round(finished / taken_s, finished, loop.errors, cpu_us, busy, look_into(loop.replies))

@@ -10,7 +10,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 SERVER_CORE = 0
 GENERATOR_CORE = 1
@@ -24,11 +26,16 @@ def pinned(core: int, command: list[str]) -> list[str]:
     return ["taskset", "-c", str(core), *command]
 
 
+class Ready(NamedTuple):
+    """The line that says that a server is ready, and the server's process."""
+
+    match: re.Match[str]
+    pid: int
+
+
 @contextmanager
-def started(
-    command: list[str], pattern: str, environment: dict[str, str] | None = None
-) -> Iterator[re.Match[str]]:
-    """Runs a server on SERVER_CORE while the block runs; yields the match of the line that says it is ready."""
+def started(command: list[str], pattern: str, environment: dict[str, str] | None = None) -> Iterator[Ready]:
+    """Runs a server on SERVER_CORE while the block runs; yields what its line that says it is ready matched."""
     process = subprocess.Popen(
         pinned(SERVER_CORE, command),
         stdout=subprocess.PIPE,
@@ -36,7 +43,7 @@ def started(
         env={**os.environ, **(environment or {})},
     )
     try:
-        yield _ready(process, pattern)
+        yield Ready(_ready(process, pattern), process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -56,20 +63,44 @@ def _ready(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
     raise SystemExit(f"the server did not start: {' '.join(process.args)}")  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server under measurement. pid: of its first process."""
+
+    port: int
+    pid: int
+
+    def cpu_s(self) -> float:
+        """Returns the CPU time, seconds, that its processes have used, those that it waited for included."""
+        return sum(_cpu_s(pid) for pid in _with_children(self.pid))
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system, waited_user, waited_system = (int(field) for field in fields[11:15])
+    return (user + system + waited_user + waited_system) / os.sysconf("SC_CLK_TCK")
+
+
+def _with_children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return [pid, *(each for child in children for each in _with_children(child))]
+
+
 @contextmanager
-def shortlist_server(data_dir: Path) -> Iterator[int]:
-    """Serves a data directory with one worker; yields the port."""
+def shortlist_server(data_dir: Path) -> Iterator[Running]:
+    """Serves a data directory with one worker."""
     command = [sys.executable, "-m", "server", "serve", "--workers", "1", "--port", "0", "--admin-port", "0"]
     with started([*command, "--data-dir", str(data_dir)], r"serving on [^ ]*:(\d+)") as ready:
-        yield int(ready.group(1))
+        yield Running(int(ready.match.group(1)), ready.pid)
 
 
 @contextmanager
-def echo_server(reply: bytes) -> Iterator[int]:
-    """Serves one reply; yields the port."""
+def echo_server(reply: bytes) -> Iterator[Running]:
+    """Serves one reply."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reply.bin"
         path.write_bytes(reply)
         command = [sys.executable, "-m", "perf.serving.echo_server", str(path)]
         with started(command, r"^(\d+)$") as ready:
-            yield int(ready.group(1))
+            yield Running(int(ready.match.group(1)), ready.pid)

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import numpy as np
 import pyarrow.dataset as ds
+from numpy.typing import NDArray
 from shortlist.v1.event_types_pb2 import PageType
 from shortlist.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse
+
+from perf.world.shape import WORLD_FILE, WorldShape
+from perf.world.users import user_id
 
 METHOD = "/shortlist.v1.RecommendationService/Recommend"
 NUM_ITEMS = 20
 
 
 def zipf_users(data_dir: Path, draws: int, seed: int) -> list[str]:
-    """Returns user ids by Zipf(1.0) over the users of the event log, the most active user first in rank."""
+    """Returns user ids by Zipf(1.0): over a world's users, else over those of the event log, most active first."""
+    if (note := data_dir / WORLD_FILE).is_file():
+        shape = WorldShape(**json.loads(note.read_text())["shape"])
+        return [user_id(int(rank)) for rank in _zipf_ranks(shape.user_count, draws, seed)]
     files = [str(path) for path in sorted((data_dir / "events").glob("day=*/*.parquet"))]
     table = ds.dataset(files, format="parquet").to_table(["user_id"])
     counts = table.group_by("user_id").aggregate([("user_id", "count")]).to_pandas()
     counts = counts[counts["user_id"] != ""].sort_values(
         ["user_id_count", "user_id"], ascending=[False, True]
     )
-    weights = 1.0 / np.arange(1, len(counts) + 1)
-    chosen = np.random.default_rng(seed).choice(len(counts), draws, p=weights / weights.sum())
-    return [str(counts["user_id"].iloc[rank]) for rank in chosen]
+    return [str(counts["user_id"].iloc[rank]) for rank in _zipf_ranks(len(counts), draws, seed)]
+
+
+def _zipf_ranks(count: int, draws: int, seed: int) -> NDArray[np.int64]:
+    weights = 1.0 / np.arange(1, count + 1)
+    return np.random.default_rng(seed).choice(count, draws, p=weights / weights.sum())
 
 
 def encoded_requests(users: list[str]) -> list[bytes]:

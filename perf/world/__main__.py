@@ -11,10 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from perf.world.release import write_release
-from perf.world.shape import WorldShape, make_items
+from perf.world.shape import WORLD_FILE, WorldShape, make_items
 from perf.world.users import write_users
-
-WORLD_FILE = "world.json"
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from server.features.event_types import EventType
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]
 
+WORLD_FILE = "world.json"
 NOW_S = 1_760_000_000
 DAY_S = 86_400
 

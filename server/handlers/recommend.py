@@ -13,6 +13,7 @@ from server.errors import InvalidRequest, NotFound
 from server.handlers.messages import RankCommand, RecommendCommand, RecommendReply
 from server.handlers.recommend_query import rank_query, recommend_query, similar_query
 from server.handlers.recommend_reply import build_reply
+from server.handlers.reply_items import columns_of
 from server.pipeline.candidate_batch import CandidateBatch
 from server.query import RecommendQuery
 from server.releases.mapped_release import MappedRelease
@@ -90,7 +91,7 @@ class RecommendHandler:
         Raises StageFailed where recommend() would fall back.
         """
         query = recommend_query(self._engine, self._releases.current(), command, int(self._now_s()))
-        return query.release.item_ids(self._engine.blend(query).rows.tolist())
+        return query.release.item_ids(self._engine.blend(query).rows)
 
     def _reply(
         self,
@@ -113,6 +114,7 @@ def new_recommendation_id(now_s: float) -> str:
 def _log_entry(
     reply: RecommendReply, command: RecommendCommand | RankCommand, page_type: int, time_us: int
 ) -> LoggedRecommendation:
+    items = columns_of(reply.items)
     return LoggedRecommendation(
         recommendation_id=reply.recommendation_id,
         user_id=command.user_id,
@@ -120,9 +122,9 @@ def _log_entry(
         page_type=int(page_type),
         scenario=reply.scenario,
         time_us=time_us,
-        item_ids=[item.item_id for item in reply.items],
-        scores=[item.score for item in reply.items],
-        source_bits=[sum(1 << source for source in item.sources) for item in reply.items],
+        item_ids=items.item_ids,
+        scores=items.scores.tolist(),
+        source_bits=items.source_bits.tolist(),
         served_by=int(reply.served_by),
         degraded=bool(reply.degraded_reasons),
         release_version=reply.release_version,

@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ext import find_because
 from server.engine import RANK_KINDS, RECOMMEND_KINDS, served_by
 from server.features.declarations import CROSS_FEATURES
-from server.handlers.messages import (
-    Reason,
-    ReasonKind,
-    RecommendedItem,
-    RecommendReply,
-    SourceKind,
-    StageReport,
-)
+from server.handlers.messages import ReasonKind, RecommendReply, SourceKind, StageReport
+from server.handlers.reply_items import ReplyItems
 from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.query import StageRecord
 from server.query import RecommendQuery
@@ -30,6 +26,12 @@ _REASONS = (
 )
 """Why an item is shown is said by the first of these sources that proposed it; popularity where none did."""
 
+_RELATING = (
+    (SourceKind.CONTEXT_NEIGHBOURS, ReasonKind.SIMILAR_TO_CONTEXT),
+    (SourceKind.COLLABORATIVE, ReasonKind.SIMILAR_TO_HISTORY),
+)
+"""Sources that say which item led to each of theirs, and the reason that names it."""
+
 _DISLIKED = frozenset({"ExcludedFilter", "BoughtFilter", "HiddenByUserFilter", "ContextItemFilter"})
 
 
@@ -40,11 +42,8 @@ def build_reply(query: RecommendQuery, batch: CandidateBatch, recommendation_id:
     """
     items = _items(query, batch)
     missing = () if query.items is None else query.items.missing_item_ids
-    if query.caller_item_ids:
-        items += [
-            RecommendedItem(item_id, 0.0, position, (), None)
-            for position, item_id in enumerate(missing, start=len(items))
-        ]
+    if query.caller_item_ids and missing:
+        items = _with_missing(items, missing)
     return RecommendReply(
         recommendation_id=recommendation_id,
         items=items,
@@ -60,36 +59,55 @@ def build_reply(query: RecommendQuery, batch: CandidateBatch, recommendation_id:
     )
 
 
-def _items(query: RecommendQuery, batch: CandidateBatch) -> list[RecommendedItem]:
-    ids = query.release.item_ids(batch.rows.tolist())
-    kinds = RANK_KINDS if query.caller_item_ids else RECOMMEND_KINDS
-    sources = [_kinds_of(bits, kinds) for bits in batch.nominated.tolist()]
-    reasons = _reasons(query, batch, sources)
-    scores = batch.score.tolist()
-    if not query.explain:
-        return [
-            RecommendedItem(*item)
-            for item in zip(ids, scores, range(len(ids)), sources, reasons, strict=True)
-        ]
-    source_scores, features = _explained(batch, kinds)
-    return [
-        RecommendedItem(*item)
-        for item in zip(ids, scores, range(len(ids)), sources, reasons, source_scores, features, strict=True)
-    ]
+def _items(query: RecommendQuery, batch: CandidateBatch) -> ReplyItems:
+    caller = bool(query.caller_item_ids)
+    kinds = RANK_KINDS if caller else RECOMMEND_KINDS
+    origins = [_origin(bits, kinds) for bits in batch.nominated.tolist()]
+    reasons = np.array([0 if caller else reason for _, reason in origins], np.uint8)
+    related, categories = _reason_texts(query, batch, reasons)
+    source_scores, features = _explained(batch, kinds) if query.explain else ((), ())
+    return ReplyItems(
+        query.release.item_ids(batch.rows),
+        batch.score,
+        np.array([bits for bits, _ in origins], np.uint32),
+        _refined(query, reasons),
+        related,
+        categories,
+        source_scores,
+        features,
+    )
+
+
+def _with_missing(items: ReplyItems, missing: Sequence[str]) -> ReplyItems:
+    count = len(missing)
+    return ReplyItems(
+        [*items.item_ids, *missing],
+        np.append(items.scores, np.zeros(count, np.float32)),
+        np.append(items.source_bits, np.zeros(count, np.uint32)),
+        np.append(items.reason_kinds, np.zeros(count, np.uint8)),
+        items.related_item_ids + [""] * count,
+        items.category_ids + [""] * count,
+        items.source_scores,
+        items.features,
+    )
 
 
 @lru_cache(maxsize=1024)
-def _kinds_of(bits: int, kinds: tuple[SourceKind, ...]) -> tuple[SourceKind, ...]:
-    """Returns the sources behind a candidate's bits; the number after the last is the backfill, popularity too."""
-    found = {kind for number, kind in enumerate(kinds) if bits >> number & 1}
-    if bits >> len(kinds):
+def _origin(nominated: int, kinds: tuple[SourceKind, ...]) -> tuple[int, int]:
+    """Returns a candidate's source bits and its reason's kind, by the pipeline's numbers of its sources.
+
+    The number after the last is the backfill, which is popularity too.
+    """
+    found = {kind for number, kind in enumerate(kinds) if nominated >> number & 1}
+    if nominated >> len(kinds):
         found.add(SourceKind.POPULARITY)
-    return tuple(sorted(found))
+    reason = next((reason for source, reason in _REASONS if source in found), ReasonKind.POPULAR)
+    return sum(1 << kind for kind in found), int(reason)
 
 
 def _explained(
     batch: CandidateBatch, kinds: Sequence[SourceKind]
-) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+) -> tuple[Sequence[dict[str, float]], Sequence[dict[str, float]]]:
     """Returns each item's source scores and feature values by name."""
     names = [kind.name.lower() for kind in kinds]
     source_scores = [dict(zip(names, row, strict=True)) for row in batch.source_scores.tolist()]
@@ -98,52 +116,42 @@ def _explained(
     return source_scores, [dict(zip(CROSS_FEATURES, row, strict=True)) for row in batch.features.tolist()]
 
 
-def _reasons(
-    query: RecommendQuery, batch: CandidateBatch, sources: Sequence[Sequence[SourceKind]]
-) -> Sequence[Reason | None]:
-    if query.caller_item_ids:
-        return [None] * len(batch)
-    context = _because(query, SourceKind.CONTEXT_NEIGHBOURS, batch)
-    history = _because(query, SourceKind.COLLABORATIVE, batch)
-    codes = query.release.arrays.category[batch.rows].tolist()
-    reasons = []
-    for at, kinds in enumerate(sources):
-        kind = _reason_kind(kinds)
-        if kind is None:
-            reasons.append(_popular(query, codes[at]))
-        elif kind is ReasonKind.SIMILAR_TO_CONTEXT:
-            reasons.append(_similar(query, kind, context[at]))
-        elif kind is ReasonKind.SIMILAR_TO_HISTORY:
-            reasons.append(_similar(query, kind, history[at]))
-        else:
-            reasons.append(Reason(kind))
-    return reasons
+def _refined(query: RecommendQuery, reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns the reasons; what is popular is popular in its category where the request is restricted to some."""
+    if not query.restricted:
+        return reasons
+    return np.where(reasons == ReasonKind.POPULAR, np.uint8(ReasonKind.POPULAR_IN_CATEGORY), reasons)
 
 
-@lru_cache(maxsize=1024)
-def _reason_kind(kinds: Sequence[SourceKind]) -> ReasonKind | None:
-    """Returns the reason of an item by its sources; None where it is in the list for being popular."""
-    return next((kind for source, kind in _REASONS if source in kinds), None)
+def _reason_texts(
+    query: RecommendQuery, batch: CandidateBatch, reasons: NDArray[np.uint8]
+) -> tuple[list[str], list[str]]:
+    """Returns the related items' ids and the categories that the reasons name, "" where they name none."""
+    kinds = reasons.tolist()
+    related, categories = [""] * len(kinds), [""] * len(kinds)
+    for source, kind in _RELATING:
+        if kind not in kinds:
+            continue
+        because = _because(query, source, batch)
+        places = [at for at, own in enumerate(kinds) if own == kind and because[at] >= 0]
+        ids = query.release.item_ids(because[places])
+        for at, item_id in zip(places, ids, strict=True):
+            related[at] = item_id
+    if ReasonKind.POPULAR in kinds:
+        codes = query.release.arrays.category[batch.rows].tolist()
+        for at, kind in enumerate(kinds):
+            if kind == ReasonKind.POPULAR and codes[at] >= 0:
+                categories[at] = query.release.categories[codes[at]]
+    return related, categories
 
 
-def _similar(query: RecommendQuery, kind: ReasonKind, row: int) -> Reason:
-    return Reason(kind, query.release.item_id(row) if row >= 0 else "")
-
-
-def _popular(query: RecommendQuery, category: int) -> Reason:
-    kind = ReasonKind.POPULAR_IN_CATEGORY if query.restricted else ReasonKind.POPULAR
-    return Reason(kind, "", query.release.categories[category] if category >= 0 else "")
-
-
-def _because(query: RecommendQuery, source: SourceKind, batch: CandidateBatch) -> list[int]:
+def _because(query: RecommendQuery, source: SourceKind, batch: CandidateBatch) -> NDArray[np.int32]:
     """Returns the row that explains each candidate to a source; -1 where it did not propose the candidate."""
     number = RECOMMEND_KINDS.index(source)
     found = query.retrieved[number] if number < len(query.retrieved) else None
-    if found is None or found.because is None or not len(found.rows):
-        return [-1] * len(batch)
-    same = batch.rows[:, np.newaxis] == found.rows
-    rows: list[int] = np.where(same.any(axis=1), found.because[same.argmax(axis=1)], -1).tolist()
-    return rows
+    if found is None or found.because is None:
+        return np.full(len(batch), -1, np.int32)
+    return find_because(batch.rows, found.rows, found.because)
 
 
 def _short_reason(query: RecommendQuery, count: int) -> str:

@@ -178,8 +178,8 @@ class Reranker(Stage[QueryT], kind="reranker"):
 
     policy = FailurePolicy(DegradedReason.INTERNAL)
 
-    def multipliers(self, query: QueryT, batch: CandidateBatch) -> NDArray[np.float32]:
-        """Returns what to multiply each candidate's priority by, float32[n], not negative."""
+    def multipliers(self, query: QueryT, batch: CandidateBatch) -> NDArray[np.float32] | None:
+        """Returns what to multiply each candidate's priority by, float32[n], not negative; None = nothing changes."""
         raise NotImplementedError
 
     @final
@@ -195,7 +195,9 @@ class Reranker(Stage[QueryT], kind="reranker"):
         )
         return batch if factors is None else batch.with_multiplier(factors)
 
-    def _check(self, factors: NDArray[np.float32], candidates: int) -> int:
+    def _check(self, factors: NDArray[np.float32] | None, candidates: int) -> int:
+        if factors is None:
+            return candidates
         self._check_array(factors, "multipliers", np.float32, (candidates,))
         if not (factors.min() >= 0 and factors.max() < np.inf):
             raise UnusableValue(f"{self.name}: multipliers are negative or not finite")

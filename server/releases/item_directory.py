@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ext import decode_ids
 from server.features.identity import item_key
 from server.releases.release_arrays import ReleaseArrays
 
@@ -32,6 +33,11 @@ class ItemDirectory:
         """Returns the rows, ascending, that hold items newer than the release."""
         return np.arange(self._item_count, self._item_count + len(self._added[0]), dtype=np.int32)
 
+    @property
+    def added_count(self) -> int:
+        """Returns how many items are newer than the release."""
+        return len(self._added[0])
+
     def rows_of(self, item_ids: Sequence[str]) -> NDArray[np.int32]:
         """Returns the row of each id, -1 where this release does not know it."""
         keys = np.fromiter((item_key(item_id) for item_id in item_ids), np.uint64, len(item_ids))
@@ -53,6 +59,13 @@ class ItemDirectory:
             return self._added_ids[row - self._item_count]
         offsets = self._arrays.id_offsets
         return self._arrays.id_bytes[offsets[row] : offsets[row + 1]].tobytes().decode()
+
+    def item_ids(self, rows: ArrayLike) -> list[str]:
+        """Returns the ids of rows in use."""
+        rows = np.asarray(rows, np.int32)
+        if len(rows) and rows.max() >= self._item_count:
+            return [self.item_id(row) for row in rows.tolist()]
+        return decode_ids(rows, self._arrays.id_bytes, self._arrays.id_offsets)
 
     def title(self, row: int) -> str:
         """Returns the title of a row in use, empty where there is none."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from server.errors import ContractBroken
 from server.features.text_encoder import TextEncoder
@@ -29,6 +30,9 @@ Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
 
+_SERIALS = itertools.count()
+
+
 class MappedRelease:
     """One release, mapped. Readers need no lock; only an Overlay writes, and one at a time.
 
@@ -41,6 +45,7 @@ class MappedRelease:
 
     def __init__(self, release_dir: Path, manifest: Manifest, ann_expansion_search: int) -> None:
         self.path = release_dir
+        self._serial = next(_SERIALS)
         self.manifest = manifest
         self.version = manifest.version
         self.item_count = manifest.item_count
@@ -118,6 +123,11 @@ class MappedRelease:
         """Returns the rows >= item_count that the overlay uses, ascending."""
         return self.directory.fresh_rows
 
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Returns what changes when rows do: this mapping's number, and how many items have been added to it."""
+        return self._serial, self.directory.added_count
+
     def rows_of(self, item_ids: Sequence[str]) -> Rows:
         """Returns the row of each id, int32[n], -1 where unknown."""
         return self.directory.rows_of(item_ids)
@@ -130,9 +140,9 @@ class MappedRelease:
         """Returns the id of a row in use."""
         return self.directory.item_id(row)
 
-    def item_ids(self, rows: Iterable[int]) -> list[str]:
+    def item_ids(self, rows: ArrayLike) -> list[str]:
         """Returns the ids of rows in use."""
-        return [self.directory.item_id(int(row)) for row in rows]
+        return self.directory.item_ids(rows)
 
     def title(self, row: int) -> str:
         """Returns the title of a row in use."""

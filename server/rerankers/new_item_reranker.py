@@ -19,8 +19,10 @@ class NewItemReranker(Reranker[RecommendQuery]):
         """Returns whether the user is a returning one and the scenario raises new items."""
         return query.scenario.new_item_boost != 1 and query.history is not None and query.history.returning
 
-    def multipliers(self, query: RecommendQuery, batch: CandidateBatch) -> NDArray[np.float32]:
-        """Returns the boost for new items, 1 for others."""
+    def multipliers(self, query: RecommendQuery, batch: CandidateBatch) -> NDArray[np.float32] | None:
+        """Returns the boost for new items, 1 for others; None where there are none."""
         since_s = query.now_s - query.scenario.new_item_age_days * SECONDS_PER_DAY
         young = query.release.arrays.added_time_s[batch.rows] > since_s
+        if not young.any():
+            return None
         return np.where(young, np.float32(query.scenario.new_item_boost), np.float32(1))

@@ -20,7 +20,9 @@ class PromotionReranker(Reranker[RecommendQuery]):
         """Returns whether the scenario promotes."""
         return query.scenario.promotion_boost != 1
 
-    def multipliers(self, query: RecommendQuery, batch: CandidateBatch) -> NDArray[np.float32]:
-        """Returns the boost for promoted items, 1 for others."""
+    def multipliers(self, query: RecommendQuery, batch: CandidateBatch) -> NDArray[np.float32] | None:
+        """Returns the boost for promoted items, 1 for others; None where there are none."""
         promoted = query.release.arrays.flags[batch.rows] & _PROMOTED
+        if not promoted.any():
+            return None
         return np.where(promoted, np.float32(query.scenario.promotion_boost), np.float32(1))

@@ -162,6 +162,7 @@ class AdmissionInterceptor(BehaviourInterceptor):
 class RequestInterceptor(UnaryInterceptor):
     """Decodes requests on the call's own thread, and refuses those that are too large or no message at all.
 
+    Responses that come as bytes are encoded already.
     gRPC decodes on the thread that serves all connections and answers a broken message with INTERNAL.
     """
 
@@ -181,7 +182,12 @@ class RequestInterceptor(UnaryInterceptor):
         def read(raw: bytes, context: grpc.ServicerContext) -> Any:
             return behaviour(_decode(raw, decode, bytes_max), context)
 
-        return grpc.unary_unary_rpc_method_handler(read, response_serializer=handler.response_serializer)
+        encode = handler.response_serializer
+
+        def write(message: Any) -> bytes:
+            return message if type(message) is bytes or encode is None else encode(message)
+
+        return grpc.unary_unary_rpc_method_handler(read, response_serializer=write)
 
 
 class DeadlineInterceptor(BehaviourInterceptor):

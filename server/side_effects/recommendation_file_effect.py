@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from io import BufferedWriter
 from pathlib import Path
 
 from server.pipeline.side_effect_runner import SideEffect
+from server.stores.entry_codec import pack_recommendation
 from server.stores.protocols import LoggedRecommendation
 
 PREFIX = "recommendations"
@@ -43,8 +42,7 @@ class RecommendationFileEffect(SideEffect[LoggedRecommendation]):
     def apply(self, entries: Sequence[LoggedRecommendation]) -> None:
         """Writes the entries, and flushes them to the operating system."""
         for entry in entries:
-            line = json.dumps(asdict(entry), separators=(",", ":"), ensure_ascii=False)
-            self._open_file().write(line.encode() + b"\n")
+            self._open_file().write(pack_recommendation(entry) + b"\n")
         if self._file is not None:
             self._file.flush()
 

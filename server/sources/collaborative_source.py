@@ -25,6 +25,23 @@ class CollaborativeSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the neighbours; because = the history's item that weighed most."""
+        lists = query.remembered.lists
+        if self.name not in lists:
+            lists[self.name] = self._find(query)
+        return lists[self.name]
+
+    def _find(self, query: RecommendQuery) -> Retrieved:
+        rows, scores, because = self._look_up(query)
+        if len(query.release.new_item_kin):
+            rows, scores, because = _with_new_items(query, rows, scores, because)
+        if query.restricted:
+            kept = inside(query, rows)
+            rows, scores, because = rows[kept], scores[kept], because[kept]
+        length = wanted_length(query, rows, self._limit)
+        return Retrieved(rows[:length], scores[:length], because[:length])
+
+    def _look_up(self, query: RecommendQuery) -> tuple[Rows, Floats, Rows]:
+        """Returns the neighbours that the release's table holds, their scores, and the history's items behind them."""
         history, arrays = query.history, query.release.arrays
         assert history is not None
         scratch = thread_scratch(query.capacity)
@@ -38,14 +55,7 @@ class CollaborativeSource(Source[RecommendQuery]):
             scratch.because,
             overfetch(query, lengthened(query, self._limit)),
         )
-        because = history.item_rows[because]
-        if len(query.release.new_item_kin):
-            rows, scores, because = _with_new_items(query, rows, scores, because)
-        if query.restricted:
-            kept = inside(query, rows)
-            rows, scores, because = rows[kept], scores[kept], because[kept]
-        length = wanted_length(query, rows, self._limit)
-        return Retrieved(rows[:length], scores[:length], because[:length])
+        return rows, scores, history.item_rows[because]
 
 
 def _with_new_items(

@@ -30,10 +30,16 @@ class EmbeddingSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the nearest items."""
+        lists = query.remembered.lists
+        if self.name not in lists:
+            lists[self.name] = self._find(query)
+        return lists[self.name]
+
+    def _find(self, query: RecommendQuery) -> Retrieved:
         assert query.user_vector is not None
         vector = query.user_vector
         if query.release.model.ann_metric == "cos":
-            vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
+            vector = vector / max(float(np.sqrt(vector @ vector)), 1e-12)
         rows, scores = self._search(query, vector)
         length = wanted_length(query, rows, self._limit)
         return Retrieved(rows[:length], scores[:length])

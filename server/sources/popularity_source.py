@@ -58,6 +58,15 @@ class PopularitySource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the trending items, or the popular ones where none are."""
+        lists = query.remembered.lists
+        # A user whose vector is missing for the moment must not be remembered as one without taste.
+        if query.user_vector is None:
+            return self._find(query)
+        if self.name not in lists:
+            lists[self.name] = self._find(query)
+        return lists[self.name]
+
+    def _find(self, query: RecommendQuery) -> Retrieved:
         limit = self._limit if query.personal else self._alone_limit
         length = lengthened(query, limit)
         # Without the user's vector this list carries half of the weight, or all of it: no place for news alone.

@@ -36,12 +36,19 @@ class EmbeddedRecommendationLog:
         """Stores entries; they may be lost when the machine, not when the process crashes."""
 
         def change(writer: LmdbWriter) -> None:
-            for entry in entries:
-                key = text_key(entry.recommendation_id)
-                writer.put(ENTRIES, key, pack_recommendation(entry))
-                writer.put(TIMES, number_key(max(entry.time_us, 0)) + key, b"")
-                for owner in _owners(entry):
-                    writer.put(OWNERS, digest(owner) + key, b"")
+            keys = [text_key(entry.recommendation_id) for entry in entries]
+            writer.put_all(ENTRIES, list(zip(keys, map(pack_recommendation, entries), strict=True)))
+            times = [
+                (number_key(max(entry.time_us, 0)) + key, b"")
+                for key, entry in zip(keys, entries, strict=True)
+            ]
+            writer.put_all(TIMES, times)
+            owners = [
+                (digest(owner) + key, b"")
+                for key, entry in zip(keys, entries, strict=True)
+                for owner in _owners(entry)
+            ]
+            writer.put_all(OWNERS, owners)
 
         if entries:
             self._environment.write(change)

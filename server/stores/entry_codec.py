@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from enum import IntEnum
 
 import orjson
@@ -97,11 +97,8 @@ def unpack_change(sequence: int, content: bytes) -> ItemChange:
 
 
 def pack_recommendation(entry: LoggedRecommendation) -> bytes:
-    """Returns a logged recommendation."""
-    values = asdict(entry)
-    for name in ("item_ids", "scores", "source_bits"):
-        values[name] = [getattr(value, "item", lambda v=value: v)() for value in values[name]]
-    return orjson.dumps(values)
+    """Returns a logged recommendation as one JSON object."""
+    return orjson.dumps(entry, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def unpack_recommendation(content: bytes) -> LoggedRecommendation:

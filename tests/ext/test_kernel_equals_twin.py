@@ -21,6 +21,8 @@ scoring = importlib.import_module("ext.scoring")
 top_k = importlib.import_module("ext.topk").top_k
 tower_forward = importlib.import_module("ext.towers").tower_forward
 
+reply = importlib.import_module("ext.reply")
+
 COLUMN_ROWS = 40
 seeds = st.integers(0, 2**32 - 1)
 # Few distinct values make ties.
@@ -187,3 +189,40 @@ def test_mmr_select(seed, n, count, weight, cap):
     category, brand = (read_only(rng.integers(-1, 4, n).astype(np.int32)) for _ in range(2))
     args = (read_only(scores), category, brand, count, weight, cap)
     same([mmr_select(*args)], [reference.mmr_select(*args)])
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(st.lists(texts, min_size=1, max_size=20), seeds)
+def test_decode_ids(ids, seed):
+    encoded = [text.encode() for text in ids]
+    text = read_only(np.frombuffer(b"".join(encoded), np.uint8))
+    offsets = read_only(np.cumsum([0, *map(len, encoded)]).astype(np.int64))
+    rows = np.random.default_rng(seed).integers(0, len(ids), 30).astype(np.int32)
+    assert reply.decode_ids(rows, text, offsets) == reference.decode_ids(rows, text, offsets)
+    assert reply.decode_ids(rows, text, offsets) == [ids[row] for row in rows]
+
+
+@given(seeds, st.integers(0, 30), st.integers(0, 30))
+def test_find_because(seed, wanted, found):
+    rng = np.random.default_rng(seed)
+    arrays = [rng.integers(0, COLUMN_ROWS, n).astype(np.int32) for n in (wanted, found, found)]
+    same([reply.find_because(*arrays)], [reference.find_because(*arrays)])
+
+
+@given(
+    st.lists(
+        st.tuples(texts, any_float, st.integers(0, 2**32 - 1), st.integers(0, 255), texts, texts), max_size=8
+    )
+)
+def test_encode_items(items):
+    ids, scores, sources, kinds, related, categories = ([item[n] for item in items] for n in range(6))
+    columns = (ids, f32(scores), np.array(sources, np.uint32), np.array(kinds, np.uint8), related, categories)
+    assert reply.encode_items(*columns) == reference.encode_items(*columns)
+
+
+@given(st.integers(0, 3), st.text("ab", min_size=100, max_size=300))
+def test_encode_items_of_long_texts(kind, text):
+    columns = ([text], f32([0.5]), np.array([6], np.uint32), np.array([kind], np.uint8), [text], [text[:1]])
+    assert reply.encode_items(*columns) == reference.encode_items(*columns)

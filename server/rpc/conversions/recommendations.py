@@ -6,25 +6,24 @@ from collections.abc import Sequence
 
 from shortlist.v1 import recommendation_service_pb2 as pb
 
+from ext import encode_items
 from server.features.event_types import DeviceType, EventType, PageType
 from server.handlers.messages import (
     NUM_ITEMS_DEFAULT,
     NUM_ITEMS_MAX,
     RankCommand,
     RecommendCommand,
-    RecommendedItem,
     RecommendReply,
     RequestContext,
     SessionEvent,
     StageReport,
 )
+from server.handlers.reply_items import ReplyItems, columns_of
 from server.rpc.local_time import parse_local_time
 
 AnyResponse = pb.RecommendResponse | pb.RecommendSimilarResponse | pb.RankItemsResponse
 
 _NO_CONTEXT = RequestContext()
-_SOURCE_KINDS = tuple(pb.SourceKind.values())  # by number, as the numbers have no gaps
-_REASON_KINDS = tuple(pb.ReasonKind.values())
 
 
 def recommend_command(request: pb.RecommendRequest, deadline_s: float) -> RecommendCommand:
@@ -81,30 +80,27 @@ def num_items_wanted(num_items: int) -> int:
     return min(num_items or NUM_ITEMS_DEFAULT, NUM_ITEMS_MAX)
 
 
-def recommend_response(reply: RecommendReply) -> pb.RecommendResponse:
-    """Returns the reply as Recommend and BatchRecommend answer it."""
-    response = pb.RecommendResponse(short_reason=reply.short_reason, missing_item_ids=reply.missing_item_ids)
-    _fill(response, reply)
-    return response
+def recommend_response(reply: RecommendReply) -> bytes:
+    """Returns the encoded reply as Recommend and BatchRecommend answer it."""
+    return _encoded(
+        pb.RecommendResponse(short_reason=reply.short_reason, missing_item_ids=reply.missing_item_ids), reply
+    )
 
 
-def similar_response(reply: RecommendReply) -> pb.RecommendSimilarResponse:
-    """Returns the reply as RecommendSimilar answers it."""
-    response = pb.RecommendSimilarResponse(short_reason=reply.short_reason)
-    _fill(response, reply)
-    return response
+def similar_response(reply: RecommendReply) -> bytes:
+    """Returns the encoded reply as RecommendSimilar answers it."""
+    return _encoded(pb.RecommendSimilarResponse(short_reason=reply.short_reason), reply)
 
 
-def rank_response(reply: RecommendReply) -> pb.RankItemsResponse:
-    """Returns the reply as RankItems answers it."""
-    response = pb.RankItemsResponse(missing_item_ids=reply.missing_item_ids)
-    _fill(response, reply)
-    return response
+def rank_response(reply: RecommendReply) -> bytes:
+    """Returns the encoded reply as RankItems answers it."""
+    return _encoded(pb.RankItemsResponse(missing_item_ids=reply.missing_item_ids), reply)
 
 
 def batch_response(replies: Sequence[RecommendReply]) -> pb.BatchRecommendResponse:
     """Returns the replies in their order."""
-    return pb.BatchRecommendResponse(responses=[recommend_response(reply) for reply in replies])
+    responses = [pb.RecommendResponse.FromString(recommend_response(reply)) for reply in replies]
+    return pb.BatchRecommendResponse(responses=responses)
 
 
 def _session_events(events: Sequence[pb.SessionEvent]) -> tuple[SessionEvent, ...]:
@@ -123,37 +119,42 @@ def _context(context: pb.RequestContext) -> RequestContext:
     )
 
 
-def _fill(response: AnyResponse, reply: RecommendReply) -> None:
+def _encoded(response: AnyResponse, reply: RecommendReply) -> bytes:
+    """Returns the response with the reply's values. The items are encoded without a message for each: protobuf
+    lets a repeated field follow the others wherever it stands."""
     response.recommendation_id = reply.recommendation_id
     response.served_by = pb.ServedBy.ValueType(reply.served_by)
-    response.degraded = bool(reply.degraded_reasons)
-    response.degraded_reasons.extend(pb.DegradedReason.ValueType(why) for why in reply.degraded_reasons)
+    if reply.degraded_reasons:
+        response.degraded = True
+        response.degraded_reasons.extend(pb.DegradedReason.ValueType(why) for why in reply.degraded_reasons)
     response.model_version = reply.model_version
     response.release_version = reply.release_version
     response.scenario = reply.scenario
     response.latency_ms = reply.latency_ms
-    for item in reply.items:
-        # add() builds the message in place; extend() would copy each.
-        _fill_item(response.items.add(), item)
-    response.stages.extend(_stage(stage) for stage in reply.stages)
+    if reply.stages:
+        response.stages.extend(_stage(stage) for stage in reply.stages)
+    items = columns_of(reply.items)
+    encoded = encode_items(
+        items.item_ids,
+        items.scores,
+        items.source_bits,
+        items.reason_kinds,
+        items.related_item_ids,
+        items.category_ids,
+    )
+    if items.explained:
+        return _with_explanations(response, encoded, items)
+    return response.SerializeToString() + encoded
 
 
-def _fill_item(target: pb.RecommendedItem, item: RecommendedItem) -> None:
-    # The hot loop of a reply: assignments and append() cost a third of constructors and extend().
-    target.item_id = item.item_id
-    target.score = item.score
-    target.position = item.position
-    sources = target.sources
-    for source in item.sources:
-        sources.append(_SOURCE_KINDS[source])
-    if item.reason is not None:
-        reason = target.reason
-        reason.kind = _REASON_KINDS[item.reason.kind]
-        reason.related_item_id = item.reason.related_item_id
-        reason.category_id = item.reason.category_id
-    if item.source_scores or item.features:
-        target.explanation.source_scores.update(item.source_scores)
-        target.explanation.features.update(item.features)
+def _with_explanations(response: AnyResponse, encoded: bytes, items: ReplyItems) -> bytes:
+    response.MergeFromString(encoded)
+    for target, source_scores, features in zip(
+        response.items, items.source_scores, items.features, strict=False
+    ):
+        target.explanation.source_scores.update(source_scores)
+        target.explanation.features.update(features)
+    return response.SerializeToString()
 
 
 def _stage(stage: StageReport) -> pb.StageReport:

@@ -25,13 +25,15 @@ from server.rpc.validation.recommendations import check_batch, check_rank, check
 
 
 class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
-    """Ranked lists."""
+    """Ranked lists. Replies leave here encoded, as bytes: RequestInterceptor lets them pass as they are."""
 
     def __init__(self, use_cases: RecommendUseCases, time_rule: EventTimeRule) -> None:
         self._use_cases = use_cases
         self._time_rule = time_rule
 
-    def Recommend(self, request: pb.RecommendRequest, context: grpc.ServicerContext) -> pb.RecommendResponse:
+    def Recommend(  # type: ignore[override]
+        self, request: pb.RecommendRequest, context: grpc.ServicerContext
+    ) -> bytes:
         """Returns the items to show to a user now."""
         violations = Violations()
         check_recommend(violations, request, self._time_rule.latest_s(), "")
@@ -39,9 +41,9 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
         command = recommend_command(request, call_deadline().deadline_s)
         return recommend_response(self._use_cases.recommend(command))
 
-    def RecommendSimilar(
+    def RecommendSimilar(  # type: ignore[override]
         self, request: pb.RecommendSimilarRequest, context: grpc.ServicerContext
-    ) -> pb.RecommendSimilarResponse:
+    ) -> bytes:
         """Returns items like one item."""
         violations = Violations()
         check_similar(violations, request, self._time_rule.latest_s())
@@ -49,7 +51,9 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
         command = similar_command(request, call_deadline().deadline_s)
         return similar_response(self._use_cases.similar(request.item_id, command))
 
-    def RankItems(self, request: pb.RankItemsRequest, context: grpc.ServicerContext) -> pb.RankItemsResponse:
+    def RankItems(  # type: ignore[override]
+        self, request: pb.RankItemsRequest, context: grpc.ServicerContext
+    ) -> bytes:
         """Returns the caller's own items in order."""
         violations = Violations()
         check_rank(violations, request, self._time_rule.latest_s())

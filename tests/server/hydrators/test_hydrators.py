@@ -12,6 +12,7 @@ from server.features.event_types import DeviceType, EventType, PageType
 from server.handlers.messages import RecommendCommand, RequestContext, SessionEvent
 from server.hydrators.context_hydrator import ContextHydrator
 from server.hydrators.history_hydrator import HistoryHydrator
+from server.hydrators.remembered_user_hydrator import RememberedUserHydrator
 from server.hydrators.request_items_hydrator import RequestItemsHydrator
 from server.hydrators.unwanted_items_hydrator import UnwantedItemsHydrator
 from server.hydrators.user_features_hydrator import UserFeaturesHydrator
@@ -19,7 +20,7 @@ from server.hydrators.user_record_hydrator import UserRecordHydrator
 from server.hydrators.user_vector_hydrator import UserVectorHydrator
 from server.inference.local_model import LocalUserTower
 from server.pipeline.degradation import DegradedReason
-from server.query import History, RecommendQuery, ScenarioValues
+from server.query import History, RecommendQuery, RememberedUser, ScenarioValues
 from tests.support.recommending import NOW_S, Shop
 from tests.support.small_release import forward
 from tests.support.stage_contracts import HydratorContract
@@ -61,6 +62,73 @@ class TestUserRecordHydrator(HydratorContract):
     def test_store_that_fails_leaves_features_missing(self, shop: Shop) -> None:
         shop.users.error = StoreUnavailable("down")
         assert shop.hydrated(RecommendCommand(user_id="ann")).degraded == [DegradedReason.FEATURES_MISSING]
+
+
+class TestRememberedUserHydrator(HydratorContract):
+    def stage(self, shop: Shop) -> RememberedUserHydrator:
+        return RememberedUserHydrator(2, 60)
+
+    def query(self, shop: Shop) -> RecommendQuery:
+        return shop.hydrated(RecommendCommand(user_id="ann"))
+
+    def test_the_next_request_of_a_user_gets_what_the_last_one_has_left(self, shop: Shop) -> None:
+        stage = self.stage(shop)
+        first, second = self.query(shop), self.query(shop)
+        assert stage.hydrate(first) is stage.hydrate(second)
+        assert (stage.hits, stage.misses) == (1, 1)
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            RecommendCommand(user_id="ann", page_type=PageType.CART),
+            RecommendCommand(user_id="ann", context=RequestContext(DeviceType.MOBILE)),
+            RecommendCommand(user_id="ann", context=RequestContext(local_hour=3)),
+        ],
+        ids=["page", "device", "hour"],
+    )
+    def test_another_context_gets_an_entry_of_its_own(self, shop: Shop, other: RecommendCommand) -> None:
+        stage = self.stage(shop)
+        entry = stage.hydrate(self.query(shop))
+        assert stage.hydrate(shop.hydrated(other)) is not entry
+
+    def test_an_event_ends_what_was_remembered(self, shop: Shop) -> None:
+        stage = self.stage(shop)
+        entry = stage.hydrate(self.query(shop))
+        shop.users.add("ann", [("item-0001", EventType.VIEW, 0)])
+        assert stage.hydrate(self.query(shop)) is not entry
+
+    def test_nothing_is_remembered_past_its_age(self, shop: Shop) -> None:
+        stage = RememberedUserHydrator(2, 0.0)
+        assert stage.hydrate(self.query(shop)) is not stage.hydrate(self.query(shop))
+
+    def test_those_not_asked_for_longest_are_forgotten(self, shop: Shop) -> None:
+        stage = self.stage(shop)
+        for name in ("a", "b", "c"):
+            shop.users.add(name, [("item-0001", EventType.VIEW, 0)])
+        queries = {name: shop.hydrated(RecommendCommand(user_id=name)) for name in ("a", "b", "c")}
+        entries = {name: stage.hydrate(queries[name]) for name in ("a", "b")}
+        assert stage.hydrate(queries["a"]) is entries["a"]
+        stage.hydrate(queries["c"])
+        assert stage.hydrate(queries["a"]) is entries["a"]
+        assert stage.hydrate(queries["b"]) is not entries["b"]
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            RecommendCommand(user_id="ann", context_item_ids=["item-0001"]),
+            RecommendCommand(user_id="ann", excluded_item_ids=["item-0001"]),
+            RecommendCommand(user_id="ann", category_ids=["category-01"]),
+            RecommendCommand(
+                user_id="ann", session_events=[SessionEvent("item-0001", EventType.VIEW, NOW_S)]
+            ),
+            RecommendCommand(user_id="nobody"),
+        ],
+        ids=["context items", "exclusions", "categories", "session", "unknown user"],
+    )
+    def test_requests_with_something_of_their_own_share_nothing(
+        self, shop: Shop, command: RecommendCommand
+    ) -> None:
+        assert not self.stage(shop).enabled(shop.hydrated(command))
 
 
 class TestHistoryHydrator(HydratorContract):
@@ -131,6 +199,7 @@ class TestHistoryHydrator(HydratorContract):
     def test_similar_items_leave_the_users_own_history_out(self, shop: Shop) -> None:
         query = shop.hydrated(RecommendCommand(user_id="ann"))
         query.own_history = False
+        query.remembered = RememberedUser()
         self.run(self.stage(shop), query, shop)
         assert query.history is not None
         assert not query.personal

@@ -92,11 +92,12 @@ EXPECTED = pb.RecommendResponse(
 
 
 def test_a_reply_is_answered_whole() -> None:
-    assert recommend_response(FULL) == EXPECTED
+    assert pb.RecommendResponse.FromString(recommend_response(FULL)) == EXPECTED
 
 
 def test_a_complete_reply_is_not_degraded() -> None:
-    assert not recommend_response(replace(FULL, degraded_reasons=())).degraded
+    encoded = recommend_response(replace(FULL, degraded_reasons=()))
+    assert not pb.RecommendResponse.FromString(encoded).degraded
 
 
 @pytest.mark.parametrize("convert", [similar_response, rank_response], ids=["similar", "rank"])
@@ -104,7 +105,7 @@ def test_the_three_answers_agree_in_field_numbers(
     convert: object,
 ) -> None:
     # Read as one another, they differ only in what one of them has no use for.
-    other = pb.RecommendResponse.FromString(convert(FULL).SerializeToString())  # type: ignore[operator]
+    other = pb.RecommendResponse.FromString(convert(FULL))  # type: ignore[operator]
     expected = pb.RecommendResponse()
     expected.CopyFrom(EXPECTED)
     expected.ClearField("missing_item_ids" if convert is similar_response else "short_reason")

@@ -1,0 +1,15 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def decode_ids(rows: NDArray[np.int32], text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[str]: ...
+def find_because(
+    rows: NDArray[np.int32], found_rows: NDArray[np.int32], because: NDArray[np.int32]
+) -> NDArray[np.int32]: ...
+def encode_items(
+    item_ids: list[str],
+    scores: NDArray[np.float32],
+    sources: NDArray[np.uint32],
+    reason_kinds: NDArray[np.uint8],
+    related_item_ids: list[str],
+    category_ids: list[str],
+) -> bytes: ...

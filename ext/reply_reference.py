@@ -1,0 +1,82 @@
+"""The NumPy twins of the reply's kernels; see ext.reference."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int32]
+
+
+def decode_ids(rows: Rows, text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[str]:
+    """Returns the text of each row: UTF-8 from offsets[row] to offsets[row + 1].
+
+    Raises IndexError for a row or an offset that is not there.
+    """
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(offsets) - 1):
+        raise IndexError(f"a row lies outside 0 to {len(offsets) - 2}")
+    starts, stops = offsets[rows], offsets[rows + 1]
+    if np.any((starts < 0) | (stops < starts) | (stops > len(text))):
+        raise IndexError("an offset lies outside the text")
+    return [text[start:stop].tobytes().decode() for start, stop in zip(starts, stops, strict=True)]
+
+
+def find_because(rows: Rows, found_rows: Rows, because: Rows) -> Rows:
+    """Returns because[j] of the first j with found_rows[j] == row, for each row; -1 where there is none."""
+    if len(found_rows) != len(because):
+        raise ValueError("found_rows and because differ in length")
+    if not len(found_rows):
+        return np.full(len(rows), -1, np.int32)
+    same = rows[:, np.newaxis] == found_rows
+    found: Rows = np.where(same.any(axis=1), because[same.argmax(axis=1)], np.int32(-1))
+    return found
+
+
+def encode_items(
+    item_ids: list[str],
+    scores: NDArray[np.float32],
+    sources: NDArray[np.uint32],
+    reason_kinds: NDArray[np.uint8],
+    related_item_ids: list[str],
+    category_ids: list[str],
+) -> bytes:
+    """Returns the items of a reply as field 2 of its message, RecommendedItem each, in protobuf's wire format.
+
+    sources: bit n set = source number n. reason_kinds: 0 = no reason. Positions count from 0. Fields that have
+    their default are left out. Source: protobuf.dev/programming-guides/encoding.
+    """
+    columns = (scores, sources, reason_kinds, related_item_ids, category_ids)
+    if any(len(column) != len(item_ids) for column in columns):
+        raise ValueError("the columns differ in length")
+    out = b""
+    for position, item_id in enumerate(item_ids):
+        numbers = bytes(number for number in range(32) if int(sources[position]) >> number & 1)
+        item = _text(1, item_id.encode())
+        item += b"\x15" + struct.pack("<f", scores[position]) if scores[position] != 0 else b""
+        item += _number(3, position) + _text(4, numbers)
+        if reason_kinds[position]:
+            reason = _number(1, int(reason_kinds[position]))
+            reason += _text(2, related_item_ids[position].encode()) + _text(
+                3, category_ids[position].encode()
+            )
+            item += _text(5, reason)
+        out += b"\x12" + _varint(len(item)) + item
+    return out
+
+
+def _varint(value: int) -> bytes:
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def _number(field: int, value: int) -> bytes:
+    return bytes([field << 3]) + _varint(value) if value else b""
+
+
+def _text(field: int, value: bytes) -> bytes:
+    return bytes([field << 3 | 2]) + _varint(len(value)) + value if value else b""

@@ -1,0 +1,76 @@
+"""What earlier requests have found out about the same user."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from server.features.user_record import UserRecord
+from server.pipeline.stages import QueryHydrator
+from server.query import RecommendQuery, RememberedUser
+
+
+class RememberedUserHydrator(QueryHydrator[RecommendQuery, RememberedUser]):
+    """Hands out what the user's last request computed, while nothing that it was computed from has changed: the
+    record's every byte, the release, the page, the device and the hour.
+
+    Only requests that come to the user's record and page alone share it; those that carry events, items,
+    exclusions or categories of their own compute everything anew. users_max: users remembered, those asked for
+    last; 0 turns it off. age_max_s: how old what is remembered may be, because features count days and weeks.
+    """
+
+    produces = "remembered"
+
+    def __init__(self, users_max: int, age_max_s: float) -> None:
+        self._users_max = users_max
+        self._age_max_s = age_max_s
+        self._lock = threading.Lock()
+        self._users: OrderedDict[str, RememberedUser] = OrderedDict()
+        self.hits = 0
+        self.misses = 0
+
+    def enabled(self, query: RecommendQuery) -> bool:
+        """Returns whether the answer follows from the user's record and the page."""
+        return (
+            self._users_max > 0
+            and query.record is not None
+            and query.own_history
+            and not len(query.session.types)
+            and not (
+                query.context_item_ids
+                or query.excluded_item_ids
+                or query.category_ids
+                or query.caller_item_ids
+            )
+        )
+
+    def hydrate(self, query: RecommendQuery) -> RememberedUser:
+        """Returns the user's entry, empty where there was none that holds still."""
+        assert query.record is not None
+        basis = (query.release.identity, query.context, *_content(query.record))
+        now_s = query.budget.clock()
+        with self._lock:
+            known = self._users.get(query.user_key)
+            if known is not None and known.basis == basis and now_s - known.since_s < self._age_max_s:
+                self._users.move_to_end(query.user_key)
+                self.hits += 1
+                return known
+            self.misses += 1
+            known = self._users[query.user_key] = RememberedUser(basis, now_s)
+            self._users.move_to_end(query.user_key)
+            if len(self._users) > self._users_max:
+                self._users.popitem(last=False)
+        return known
+
+
+def _content(record: UserRecord) -> tuple[Hashable, ...]:
+    """Returns what features and candidates are computed from."""
+    return (
+        record.events.tobytes(),
+        record.bought.tobytes(),
+        record.hidden.tobytes(),
+        record.age_bucket,
+        record.gender,
+        record.location_cluster,
+    )
