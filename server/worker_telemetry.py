@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from server.telemetry.call_counts import CallCounts
-from server.telemetry.families import DROPPED, FEATURES_AGE, QUEUES, RELEASE_AGE, TRACES
+from server.telemetry.families import BREAKERS, DROPPED, FEATURES_AGE, QUEUES, RELEASE_AGE, TRACES
 from server.telemetry.keeping import KEEP_REASONS, KeepValues, TraceKeeper
 from server.telemetry.metric_file import MetricFile
 from server.telemetry.request_telemetry import RequestTelemetry
 from server.telemetry.trace_exporter import ExportValues, TraceExporter
 from server.telemetry.worker_metrics import WorkerMetrics
 
-_STOP_TIMEOUT_S = 1.0
+_STOP_TIMEOUT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ class WorkerTelemetry:
         self.metrics.poll_gauge(made_s, RELEASE_AGE)
         self.metrics.poll_gauge(events_until_s, FEATURES_AGE)
 
+    def poll_breaker(self, dependency: str, state: Callable[[], int]) -> None:
+        """Follows a circuit breaker: 0 closed, 1 half open, 2 open. dependency: a constant such as redis or triton."""
+        self.metrics.poll_gauge(state, BREAKERS, dependency)
+
     def poll_queue(self, name: str, waiting: Callable[[], int]) -> None:
         """Follows a queue's length."""
         self.metrics.poll_gauge(waiting, QUEUES, name)
@@ -76,7 +80,7 @@ class WorkerTelemetry:
             self.exporter.start()
 
     def stop(self) -> None:
-        """Counts and sends what waits, as far as a second each suffices, and ends the threads."""
+        """Counts and sends what waits, as far as half a second each suffices, and ends the threads."""
         if self.exporter is not None:
             self.exporter.stop(_STOP_TIMEOUT_S)
         self._counts.stop(_STOP_TIMEOUT_S)

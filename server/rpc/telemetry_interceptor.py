@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
@@ -42,8 +43,12 @@ class TelemetryInterceptor(UnaryInterceptor, Generic[CallT]):
         """Returns the wrapped handler."""
         handler = super().intercept_service(continuation, handler_call_details)
         if handler is None:
-            self._observer.end(self._observer.begin(UNKNOWN_METHOD, ()), grpc.StatusCode.UNIMPLEMENTED.name)
+            # In a context of its own: this thread is gRPC's, and has no call.
+            copy_context().run(self._count_unknown)
         return handler
+
+    def _count_unknown(self) -> None:
+        self._observer.end(self._observer.begin(UNKNOWN_METHOD, ()), grpc.StatusCode.UNIMPLEMENTED.name)
 
     def wrap_handler(self, method: str, handler: Handler) -> Handler:
         """Returns the handler with its calls observed."""

@@ -10,7 +10,23 @@ from dataclasses import dataclass
 from server.telemetry.call import Call
 
 OK = "OK"
-REFUSED = "RESOURCE_EXHAUSTED"
+CALLERS_CODES = frozenset(
+    {
+        "CANCELLED",
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "UNAUTHENTICATED",
+    }
+)
+"""What a caller brings about, be it by asking too much. Such a span is no error of the server's."""
+
 KEEP_REASONS = ("error", "degraded", "slow", "sampled")
 
 
@@ -75,5 +91,6 @@ class TraceKeeper:
         return "sampled" if call.sampled else ""
 
     def admits(self, code: str) -> bool:
-        """Returns whether the rate lets one more through. A flood of refusals leaves half of it to other traces."""
-        return self._bucket.take(reserve=0.5 if code == REFUSED else 0.0)
+        """Returns whether the rate lets one more through. A flood of calls that cannot succeed leaves half of it to
+        other traces."""
+        return self._bucket.take(reserve=0.5 if code in CALLERS_CODES else 0.0)

@@ -17,7 +17,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,8 @@ class MetricFile:
     def __init__(self, path: Path) -> None:
         """Maps an existing file; raises ValueError when it is none."""
         self.path = path
-        self._file = path.open("r+b")
-        self._map = mmap.mmap(self._file.fileno(), 0)
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 0)
         self._words = memoryview(self._map).cast("Q")
         if self._words[_MAGIC_AT] != _MAGIC:
             self.close()
@@ -71,12 +71,8 @@ class MetricFile:
     def close(self) -> None:
         """Unmaps the file, save where a slot is still in use: that ends with the process."""
         self._words.release()
-        try:
+        with suppress(BufferError):
             self._map.close()
-        except BufferError:
-            return
-        finally:
-            self._file.close()
 
     def slot_words(self, slot: int) -> memoryview[int]:
         """Returns one slot, as unsigned whole numbers; a part that holds a float is cast to "d" by its user."""

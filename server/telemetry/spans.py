@@ -24,28 +24,13 @@ from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
+from server.telemetry.keeping import CALLERS_CODES, OK
 from server.telemetry.kept_call import KeptAnswer, KeptCall, KeptStage
 from server.telemetry.remote_call import RemoteCall
 from server.telemetry.trace_context import new_span_id
 
 _SCOPE = InstrumentationScope("shortlist")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_NOT_THE_SERVERS_FAULT = frozenset(
-    {
-        "OK",
-        "CANCELLED",
-        "INVALID_ARGUMENT",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNAUTHENTICATED",
-    }
-)
-"""By the RPC conventions, a server's span is an error only for the other codes."""
 
 
 @dataclass(slots=True)
@@ -101,7 +86,7 @@ def spans_of(call: KeptCall, resource: Resource) -> list[ReadableSpan]:
         _remote_parent(call),
         (call.started_s, call.ended_s),
         _root_attributes(call),
-        error="" if call.code in _NOT_THE_SERVERS_FAULT else call.code,
+        error="" if call.code == OK or call.code in CALLERS_CODES else call.code,
         span_id=call.span_id,
     )
     waiting = list(call.remote_calls)

@@ -77,9 +77,12 @@ class TraceExporter:
         return True
 
     def stop(self, timeout_s: float) -> bool:
-        """Sends what waits, for at most timeout_s, and ends the thread; returns whether all of it was in time."""
+        """Sends what waits, for at most timeout_s, and ends the thread; returns whether all of it was in time.
+
+        A collector that took nothing of late is not waited for: its traces must not hold up the end of a server.
+        """
         self._stopping.set()
-        if self._thread is not None:
+        if self._thread is not None and self._pause_s <= self._values.interval_s:
             self._thread.join(timeout_s)
         self._sender.close()
         return not self._queue

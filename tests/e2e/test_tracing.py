@@ -130,7 +130,9 @@ def test_degraded_answer_is_kept_and_says_why(traced: Traced) -> None:
     # Less than the reserve: no time to work, and all the time in the world to answer.
     reply, call = traced.stub.Recommend.with_call(request, timeout=4)
     assert reply.degraded_reasons
-    root = only(traced.receiver.await_trace(dict(call.trailing_metadata())["trace_id"]), ROOT)
+    spans = traced.receiver.await_trace(dict(call.trailing_metadata())["trace_id"])
+    root = only(spans, ROOT)
+    assert only(spans, "shortlist.fallback").parent == root.span_id
     assert root.attributes["shortlist.degraded.reason"] == ["DEADLINE"]
     assert root.attributes["shortlist.trace.kept_for"] == "degraded"
 

@@ -1,0 +1,1 @@
+"""What telemetry costs, and the picture of a real trace."""
