@@ -16,6 +16,9 @@ from server.inference.triton_wire import ModelVersion
 REFUSED = "MODEL_SERVER_REFUSED"
 """Reason of an answer that says no, as against none in time."""
 
+LATE = "MODEL_SERVER_LATE"
+"""Reason of no answer in time."""
+
 CONTROL_TIMEOUT_S = 1.0
 
 _SERVICE = "/inference.GRPCInferenceService"
@@ -119,7 +122,7 @@ def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
 
 
 _REASONS = {
-    grpc.StatusCode.DEADLINE_EXCEEDED: "MODEL_SERVER_LATE",
+    grpc.StatusCode.DEADLINE_EXCEEDED: LATE,
     grpc.StatusCode.UNAVAILABLE: "MODEL_SERVER_UNAVAILABLE",
     grpc.StatusCode.CANCELLED: "MODEL_SERVER_CLOSED",
 }
