@@ -16,11 +16,15 @@ from server.inference.triton_wire import ModelVersion
 REFUSED = "MODEL_SERVER_REFUSED"
 """Reason of an answer that says no, as against none in time."""
 
+LATE = "MODEL_SERVER_LATE"
+"""Reason of no answer in time."""
+
 CONTROL_TIMEOUT_S = 1.0
 
 _SERVICE = "/inference.GRPCInferenceService"
 _DETAILS_CHARS_MAX = 500
 _KEEPALIVE_MS = 10_000
+_CONNECT_MS = 1_000
 _RECONNECT_MS_MIN, _RECONNECT_MS_MAX = 100, 1_000
 
 
@@ -45,9 +49,13 @@ class TritonChannel:
     """Thread-safe; one a worker. Every call has a timeout; none is tried twice.
 
     message_bytes_max: largest message either way; a longer reply is refused by gRPC before it is read.
+    control_timeout_s: of every call but inferences and loads.
     """
 
-    def __init__(self, address: str, message_bytes_max: int) -> None:
+    def __init__(
+        self, address: str, message_bytes_max: int, control_timeout_s: float = CONTROL_TIMEOUT_S
+    ) -> None:
+        self._control_timeout_s = control_timeout_s
         self._channel = grpc.insecure_channel(
             address,
             options=[
@@ -55,7 +63,8 @@ class TritonChannel:
                 ("grpc.max_receive_message_length", message_bytes_max),
                 ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
                 ("grpc.enable_retries", 0),
-                ("grpc.min_reconnect_backoff_ms", _RECONNECT_MS_MIN),
+                # How long one attempt to connect may take, whatever its name says.
+                ("grpc.min_reconnect_backoff_ms", _CONNECT_MS),
                 ("grpc.initial_reconnect_backoff_ms", _RECONNECT_MS_MIN),
                 ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS_MAX),
                 # Its own connections: two channels of one process to one address would share them.
@@ -102,14 +111,14 @@ class TritonChannel:
         found = self._call("ModelMetadata", request, messages.ModelMetadataResponse)
         return ModelSignature(_specs(found.inputs), _specs(found.outputs))
 
-    def _call(self, method: str, request: Any, reply: Any, timeout_s: float = CONTROL_TIMEOUT_S) -> Any:
+    def _call(self, method: str, request: Any, reply: Any, timeout_s: float | None = None) -> Any:
         call = self._channel.unary_unary(
             f"{_SERVICE}/{method}",
             request_serializer=type(request).SerializeToString,
             response_deserializer=reply.FromString,
         )
         try:
-            return call(request, timeout=timeout_s)
+            return call(request, timeout=timeout_s or self._control_timeout_s)
         except grpc.RpcError as error:
             raise _unavailable(error) from None
 
@@ -119,7 +128,7 @@ def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
 
 
 _REASONS = {
-    grpc.StatusCode.DEADLINE_EXCEEDED: "MODEL_SERVER_LATE",
+    grpc.StatusCode.DEADLINE_EXCEEDED: LATE,
     grpc.StatusCode.UNAVAILABLE: "MODEL_SERVER_UNAVAILABLE",
     grpc.StatusCode.CANCELLED: "MODEL_SERVER_CLOSED",
 }

@@ -27,7 +27,7 @@ VERSIONS_KEPT = 2
 _MODEL_NAME = "model.onnx"
 _PROBE_CANDIDATES = 64
 _PROBE_SEED = 0
-_PROBE_TIMEOUT_S = 1.0
+PROBE_TIMEOUT_S = 1.0
 _TOLERANCE = 1e-3
 """A GPU's float32 scores, TF32 off, lie within a tenth of it; a wrong model's are far beyond."""
 
@@ -39,8 +39,14 @@ class TritonModels:
     """
 
     def __init__(
-        self, channel: TritonChannel, scorer: TritonScorer, repository: Path, load_timeout_s: float
+        self,
+        channel: TritonChannel,
+        scorer: TritonScorer,
+        repository: Path,
+        load_timeout_s: float,
+        probe_timeout_s: float = PROBE_TIMEOUT_S,
     ) -> None:
+        self._probe_timeout_s = probe_timeout_s
         self._channel = channel
         self._scorer = scorer
         self._repository = repository
@@ -119,7 +125,7 @@ class TritonModels:
         vector = self._local_tower.user_vector(release, tower_input)
         expected = self._local_scorer.score(release, vector, rows, cross)
         try:
-            scores = self._scorer.probe(release, tower_input, rows, cross, _PROBE_TIMEOUT_S)
+            scores = self._scorer.probe(release, tower_input, rows, cross, self._probe_timeout_s)
         except ModelServerUnavailable as error:
             raise _refused(model, error.message) if error.reason == UNUSABLE else error from None
         difference = float(np.abs(scores - expected).max())

@@ -15,7 +15,7 @@ from server.features.declarations import CROSS_FEATURES, VECTOR_DIMS
 from server.features.encoding import USER_WIDTH
 from server.inference.micro_batcher import BatchLimits, MicroBatcher
 from server.inference.protocols import Floats, ScoringRelease
-from server.inference.triton_channel import TensorSpec, TritonChannel
+from server.inference.triton_channel import LATE, TensorSpec, TritonChannel
 from server.inference.triton_wire import ModelVersion, decode_reply, encode_request, unusable
 
 RANKER = "two_tower"
@@ -36,6 +36,9 @@ _PAIR_ID_BITS = 24
 """Integers of so many bits are exact in float32."""
 
 _TIMEOUT_S_MIN = 1e-3
+
+_FAIR_SHARE = 0.5
+"""A server that had less than this share of its usual time and was late has not failed."""
 
 _CANDIDATE_BYTES = 4 * (VECTOR_DIMS + len(CROSS_FEATURES) + 1)
 
@@ -94,9 +97,7 @@ class TritonScorer:
             raise ModelServerUnavailable("the release's model is not loaded", reason="MODEL_NOT_LOADED")
         time_left_s = min(time_left_s - self._limits.reply_reserve_s, self._limits.timeout_s)
         if time_left_s <= 0:
-            raise ModelServerUnavailable(
-                "no time is left to ask the model server", reason="MODEL_SERVER_LATE"
-            )
+            raise ModelServerUnavailable("no time is left to ask the model server", reason=LATE)
         model = ModelVersion(RANKER, release.repository_version)
         return self._batcher.ask(model, _entry(release, tower_input, rows, cross), time_left_s)
 
@@ -137,8 +138,12 @@ class TritonScorer:
             request = encode_request(model, _join(entries, candidates), OUTPUT, timeout_s)
             reply = self._channel.infer(request, timeout_s)
             scored = decode_reply(reply, model, OUTPUT, (len(entries), candidates, 2))
-        except ModelServerUnavailable:
-            self.breaker.failed()
+        except ModelServerUnavailable as error:
+            if error.reason == LATE and timeout_s < self._limits.timeout_s * _FAIR_SHARE:
+                # A caller in a hurry says nothing of the server.
+                self.breaker.abandoned()
+            else:
+                self.breaker.failed()
             raise
         except Exception:
             self.breaker.abandoned()

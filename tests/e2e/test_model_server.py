@@ -116,9 +116,8 @@ def test_a_release_is_switched_to_when_its_model_is_there(shop: Shop) -> None:
         admin = release_service_pb2_grpc.ReleaseServiceStub(channel)
         for version in ("r2", "r1"):
             admin.ActivateRelease(release_service_pb2.ActivateReleaseRequest(version=version), timeout=60)
-            reply = shop.ask()
-            assert reply.release_version == version
-            assert is_full(reply)
+            assert shop.ask().release_version == version
+            assert shop.ask_until(is_full).release_version == version
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda number: number.name)

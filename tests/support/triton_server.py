@@ -31,6 +31,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATES = REPOSITORY / "model_repo"
 _QUEUE_TIMEOUT = "default_timeout_microseconds: 25000"
 _START_TIMEOUT_S = 60.0
+_PATIENCE_S = 30.0
 _STOP_TIMEOUT_S = 20.0
 
 
@@ -119,9 +120,11 @@ class TritonClient:
         """triton: a server, or host:port of one that has no repository to load from."""
         address = triton if isinstance(triton, str) else triton.address
         repository = Path() if isinstance(triton, str) else triton.repository
-        self.channel = TritonChannel(address, limits.message_bytes_max)
+        self.channel = TritonChannel(address, limits.message_bytes_max, control_timeout_s=_PATIENCE_S)
         self.scorer = TritonScorer(self.channel, limits, CircuitBreaker(BreakerValues()))
-        self.models = TritonModels(self.channel, self.scorer, repository, load_timeout_s=60.0)
+        self.models = TritonModels(
+            self.channel, self.scorer, repository, load_timeout_s=60.0, probe_timeout_s=_PATIENCE_S
+        )
 
 
 @contextlib.contextmanager

@@ -304,6 +304,26 @@ def test_a_reply_that_is_late_is_not_waited_for(
     assert waited_s < 10, "it answers after 20 s"
 
 
+def test_callers_in_a_hurry_do_not_close_the_model_server_to_others(
+    server: Server, scorer: TritonScorer, release: MappedRelease
+) -> None:
+    done = threading.Event()
+
+    def answer(request: Request) -> bytes:
+        done.wait(20)
+        content: bytes = right_answer(request).SerializeToString()
+        return content
+
+    server.answer = answer
+    case = scoring_case(release, 10)
+    for _ in range(5):
+        with pytest.raises(ModelServerUnavailable):
+            scorer.score(release, case.tower_input, case.rows, case.cross, 0.02)
+    assert scorer.breaker.state is BreakerState.CLOSED
+    done.set()
+    assert len(ask(scorer, release)) == 70
+
+
 def test_the_queues_timeout_is_the_requests(
     server: Server, scorer: TritonScorer, release: MappedRelease
 ) -> None:
