@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from server.telemetry.call_counts import CallCounts
-from server.telemetry.families import DROPPED, FEATURES_AGE, QUEUES, RELEASE_AGE, TRACES
+from server.telemetry.families import BREAKERS, DROPPED, FEATURES_AGE, QUEUES, RELEASE_AGE, TRACES
 from server.telemetry.keeping import KEEP_REASONS, KeepValues, TraceKeeper
 from server.telemetry.metric_file import MetricFile
 from server.telemetry.request_telemetry import RequestTelemetry
@@ -64,6 +64,10 @@ class WorkerTelemetry:
     def poll_queue(self, name: str, waiting: Callable[[], int]) -> None:
         """Follows a queue's length."""
         self.metrics.poll_gauge(waiting, QUEUES, name)
+
+    def poll_breaker(self, dependency: str, state: Callable[[], int]) -> None:
+        """Follows the state of a dependency's circuit breaker, a BreakerState."""
+        self.metrics.poll_gauge(state, BREAKERS, dependency)
 
     def poll_dropped(self, what: str, dropped: Callable[[], int]) -> None:
         """Follows a count of what was let go."""
