@@ -51,6 +51,7 @@ from server.settings import ScenarioSettings, Settings
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
 from server.storage import open_store
+from server.store_observation import ObservedUsers
 from server.stores.protocols import LoggedRecommendation
 from server.stores.store import Store
 from server.telemetry.keeping import KeepValues
@@ -110,7 +111,7 @@ class App:
         servers: list[RpcServer] = []
         degraded = DegradedShare(lambda now: servers[0].set_degraded(RECOMMENDATION_SERVICE, now))
         parts = EngineParts(
-            users=store.users,
+            users=store.users if store.in_process else ObservedUsers(store.users),
             users_in_process=store.in_process,
             quality=lambda: admission.quality.factor,
             on_answer=degraded.observe,
@@ -129,6 +130,8 @@ class App:
             options = _admin_options(settings, place.admin_port)
             servers.append(build_admin_server(releases, options, telemetry.requests))
         _poll(telemetry, holder, effects, servers[0])
+        if not store.in_process:
+            telemetry.poll_breaker("store", store.worst_breaker)
         return cls(settings, store, watcher, effects, servers, telemetry, model_server)
 
     def start(self) -> None:

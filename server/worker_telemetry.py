@@ -69,6 +69,10 @@ class WorkerTelemetry:
         """Follows a queue's length."""
         self.metrics.poll_gauge(waiting, QUEUES, name)
 
+    def poll_breaker(self, dependency: str, state: Callable[[], int]) -> None:
+        """Follows the state of a dependency's circuit breaker, a BreakerState."""
+        self.metrics.poll_gauge(state, BREAKERS, dependency)
+
     def poll_dropped(self, what: str, dropped: Callable[[], int]) -> None:
         """Follows a count of what was let go."""
         self.metrics.poll_counter(dropped, DROPPED, what)

@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, str] = {
     "rpc": "access admission ext handlers pipeline features errors stubs grpc grpc_health grpc_reflection grpc_status google",
     "telemetry": "errors numpy opentelemetry prometheus_client",
     "query_observation": "engine query telemetry",
+    "store_observation": "stores features errors telemetry",
     "worker_telemetry": "telemetry",
     "app": "*",
     "cli": "app storage running_server front_settings settings supervisor worker worker_place housekeeping control_block telemetry errors features ext engine handlers query stores releases offline stubs grpc google "

@@ -67,6 +67,10 @@ class EmbeddedStore:
     def watch_overlay(self, tell: Callable[[int], None]) -> None:
         """Does nothing: no other machine uses this store."""
 
+    def worst_breaker(self) -> int:
+        """Returns 0: nothing remote is asked."""
+        return 0
+
     def merge_histories(self, batch: HistoryBatch) -> int:
         """Unites histories of the event log with the records; returns how many records changed."""
         return self.users.merge_histories(batch)

@@ -210,6 +210,10 @@ class MemoryStore:
     def watch_overlay(self, tell: Callable[[int], None]) -> None:
         """Does nothing: no other machine uses this store."""
 
+    def worst_breaker(self) -> int:
+        """Returns 0: nothing remote is asked."""
+        return 0
+
     def merge_histories(self, batch: HistoryBatch) -> int:
         """Unites histories with the records; returns how many records changed."""
         state, changed = self._state, 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from server.circuit_breaker import BreakerState
 from server.errors import StoreUnavailable
 from server.features.history_batch import HistoryBatch
 from server.stores import redis_drain
@@ -85,6 +86,10 @@ class RedisStore:
         self._tell = tell
         self._poller = threading.Thread(target=self._poll, name="redis-overlay", daemon=True)
         self._poller.start()
+
+    def worst_breaker(self) -> int:
+        """Returns the state of the worst of the servers' breakers: of a cluster, one lost master shows."""
+        return max((int(node.breaker.state) for node in self.link.nodes()), default=int(BreakerState.OPEN))
 
     def merge_histories(self, batch: HistoryBatch) -> int:
         """Unites histories of the event log with the records; returns how many records changed."""

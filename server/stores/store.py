@@ -116,6 +116,10 @@ class Store(Protocol):
         """
         ...
 
+    def worst_breaker(self) -> int:
+        """Returns the BreakerState of the server that is worst off; 0 (closed) where there is none."""
+        ...
+
     def merge_histories(self, batch: HistoryBatch) -> int:
         """Unites histories of the event log with the records; returns how many records were written.
 
