@@ -61,10 +61,6 @@ class WorkerTelemetry:
         self.metrics.poll_gauge(made_s, RELEASE_AGE)
         self.metrics.poll_gauge(events_until_s, FEATURES_AGE)
 
-    def poll_breaker(self, dependency: str, state: Callable[[], int]) -> None:
-        """Follows a circuit breaker: 0 closed, 1 half open, 2 open. dependency: a constant such as redis or triton."""
-        self.metrics.poll_gauge(state, BREAKERS, dependency)
-
     def poll_queue(self, name: str, waiting: Callable[[], int]) -> None:
         """Follows a queue's length."""
         self.metrics.poll_gauge(waiting, QUEUES, name)

@@ -8,6 +8,7 @@ import os
 import threading
 import urllib.request
 import uuid
+import zlib
 
 import pytest
 import shortlist
@@ -31,7 +32,7 @@ def control(lab: dict[str, str], action: str) -> dict[str, int]:
 def event(event_id: str) -> events.UserEvent:
     return events.UserEvent(
         event_id=event_id,
-        user_id=f"writer-{hash(event_id) % 1_000}",
+        user_id=f"writer-{zlib.crc32(event_id.encode()) % 1_000}",
         item_id="item-0001",
         event_type=types.EVENT_TYPE_VIEW,
     )
