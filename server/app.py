@@ -47,6 +47,7 @@ from server.rpc.server_builder import (
     build_server,
 )
 from server.running_server import metrics_path
+from server.scorer_observation import ObservedScorer
 from server.settings import ScenarioSettings, Settings
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
@@ -116,7 +117,7 @@ class App:
             quality=lambda: admission.quality.factor,
             on_answer=degraded.observe,
             observe=observe_query,
-            model_server=None if model_server is None else model_server.scorer,
+            model_server=None if model_server is None else ObservedScorer(model_server.scorer),
         )
         public = _public_use_cases(settings, store, holder, control, effects, parts)
         options = _server_options(settings, place.port)
@@ -132,6 +133,9 @@ class App:
         _poll(telemetry, holder, effects, servers[0])
         if not store.in_process:
             telemetry.poll_breaker("store", store.worst_breaker)
+        if model_server is not None:
+            breaker = model_server.breaker
+            telemetry.poll_breaker("model_server", lambda: breaker.state)
         return cls(settings, store, watcher, effects, servers, telemetry, model_server)
 
     def start(self) -> None:

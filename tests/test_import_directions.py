@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, str] = {
     "telemetry": "errors numpy opentelemetry prometheus_client",
     "query_observation": "engine query telemetry",
     "store_observation": "stores features errors telemetry",
+    "scorer_observation": "inference errors telemetry numpy",
     "worker_telemetry": "telemetry",
     "app": "*",
     "cli": "app storage running_server front_settings settings supervisor worker worker_place housekeeping control_block telemetry errors features ext engine handlers query stores releases offline stubs grpc google "
