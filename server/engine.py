@@ -39,6 +39,7 @@ from server.rerankers.diversity_selector import DiversitySelector
 from server.rerankers.new_item_reranker import NewItemReranker
 from server.rerankers.position_bias_reranker import BiasHandledInTraining, PositionBiasReranker
 from server.rerankers.promotion_reranker import PromotionReranker
+from server.rerankers.repeat_reranker import RepeatReranker
 from server.rerankers.score_selector import ScoreSelector
 from server.rerankers.shortlist_selector import ShortlistSelector
 from server.scorers.cross_feature_assembler import CrossFeatureAssembler
@@ -52,6 +53,7 @@ from server.sources.embedding_source import EmbeddingSource
 from server.sources.fresh_source import FreshSource
 from server.sources.list_length import LENGTHENED_MAX
 from server.sources.popularity_source import PopularitySource
+from server.sources.repeat_source import RepeatSource
 from server.stores.protocols import UserStore
 
 CONTEXT_BLEND_WEIGHT = 0.4
@@ -59,6 +61,9 @@ CONTEXT_BLEND_WEIGHT = 0.4
 
 FRESH_BLEND_WEIGHT = 0.1
 """Weight of items newer than the release: enough to be looked at, the ranker decides."""
+
+REPEAT_BLEND_WEIGHT = 1.0
+"""Weight of what the user bought, where bought items may be shown: all other sources together."""
 
 SHORTLIST_FACTOR = 2
 """Re-ranking sees this many times as many candidates as the list is long."""
@@ -69,6 +74,7 @@ RECOMMEND_KINDS = (
     SourceKind.COLLABORATIVE,
     SourceKind.EMBEDDING,
     SourceKind.POPULARITY,
+    SourceKind.REPEAT,
 )
 RANK_KINDS = (SourceKind.CALLER, SourceKind.COLLABORATIVE, SourceKind.EMBEDDING, SourceKind.POPULARITY)
 
@@ -87,6 +93,8 @@ class RetrievalValues:
     fresh_items_max: int
     history_half_life_days: float
     category_scan_rows_max: int
+    repeat_items_max: int = 200
+    repeat_half_life_days: float = 365.0
     remembered_users_max: int = 0
     remembered_age_max_s: float = 60.0
 
@@ -241,6 +249,7 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
     collaborative, embedding, popularity = retrieval.quotas
     extra = (retrieval.context_neighbours_max, retrieval.fresh_items_max)
     context = ContextReranker(number[SourceKind.CONTEXT_NEIGHBOURS])
+    repeat = RepeatReranker(number[SourceKind.REPEAT])
     return PipelineParts(
         hydrators=_hydrators(retrieval, parts),
         sources=(
@@ -249,11 +258,12 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
             CollaborativeSource(collaborative),
             EmbeddingSource(embedding, retrieval.category_scan_rows_max),
             PopularitySource(popularity, retrieval.candidates_max),
+            RepeatSource(retrieval.repeat_items_max, retrieval.repeat_half_life_days),
         ),
         merger=BlendMerger(
-            (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT, *retrieval.weights),
-            (*extra, *(quota * LENGTHENED_MAX for quota in retrieval.quotas)),
-            retrieval.candidates_max * LENGTHENED_MAX + sum(extra),
+            (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT, *retrieval.weights, REPEAT_BLEND_WEIGHT),
+            (*extra, *(quota * LENGTHENED_MAX for quota in retrieval.quotas), retrieval.repeat_items_max),
+            retrieval.candidates_max * LENGTHENED_MAX + sum(extra) + retrieval.repeat_items_max,
         ),
         filters=(
             CategoryFilter(),
@@ -270,9 +280,10 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
         fallback_fields=_fallback_fields(parts),
         features=_assembler(number),
         scorers=_scorers(parts),
-        shortlist=ShortlistSelector(SHORTLIST_FACTOR, context),
+        shortlist=ShortlistSelector(SHORTLIST_FACTOR, context, repeat),
         rerankers=(
             context,
+            repeat,
             PromotionReranker(),
             NewItemReranker(),
             PositionBiasReranker(BiasHandledInTraining()),

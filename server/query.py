@@ -36,7 +36,8 @@ class ScenarioValues:
     """Re-ranking and filtering of one scenario; a settings section ``scenarios.<name>``.
 
     context_boost: on a page with context items, a candidate's priority is multiplied by
-    1 + context_boost * its score among the context items' neighbours.
+    1 + context_boost * its score among the context items' neighbours. repeat_boost: where exclude_bought is off,
+    what a score as something to buy again (1 = bought on one day, lately) adds to the logit of the ranker's.
     """
 
     page_type: str = "HOME"
@@ -48,6 +49,7 @@ class ScenarioValues:
     exclude_bought: bool = True
     exclude_context_items: bool = True
     context_boost: float = 1.0
+    repeat_boost: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,10 @@ class RetrievalSettings(_Section):
     """Items newer than the release that are considered, best first."""
     history_half_life_days: float = Field(365, gt=0, le=36_500)
     """An event so much older than the user's newest weighs half in retrieval."""
+    repeat_items_max: int = Field(200, ge=0, le=5_000)
+    """Bought items that are considered again, where a scenario lets them in."""
+    repeat_half_life_days: float = Field(365, gt=0, le=36_500)
+    """A purchase so old counts half for buying again."""
     category_scan_rows_max: int = Field(20_000, ge=0, le=10_000_000)
     """A category of at most so many items is scanned exactly when a request is restricted to it."""
     remembered_users_max: int = Field(4_096, ge=0, le=1_000_000)
@@ -163,6 +167,8 @@ class ScenarioSettings(_Section):
     """On a page with items, a candidate's score is raised by up to this share for being their neighbour."""
     exclude_bought: bool = True
     """Whether items that the user bought are left out."""
+    repeat_boost: float = Field(2.0, ge=0, le=20)
+    """Where they are not, what a recent purchase of an item adds to the logit of its score; a habit adds more."""
     exclude_context_items: bool = True
     """Whether the page's own items are left out."""
 

@@ -6,6 +6,7 @@ the discount of position p from 0:
     precision  hits / k                     recall  hits / r                    hit_rate  1 if any hit
     ndcg       sum of d at hits / sum of d over the first min(k, r) positions    (binary gain)
     map        sum over hits of the precision up to the hit / min(k, r)
+    mrr        1 / place of the first hit from 1, 0 without one
     coverage   distinct ranked items / items        (over all users together)
 
 Each but coverage is the mean over users. Järvelin & Kekäläinen, "Cumulated gain-based evaluation", TOIS 2002.
@@ -31,6 +32,7 @@ class Metrics:
     map: float
     hit_rate: float
     coverage: float
+    mrr: float
 
     def as_dict(self) -> dict[str, float]:
         """Returns the values by name."""
@@ -59,6 +61,7 @@ def ranking_metrics(ranked: NDArray[np.int32], relevant: sp.csr_matrix) -> Metri
         map=float(np.mean((precisions * hits).sum(axis=1) / ideal_counts)),
         hit_rate=float(np.mean(hit_counts > 0)),
         coverage=np.unique(ranked[ranked >= 0]).size / relevant.shape[1],
+        mrr=float(np.mean((hits / np.arange(1, k + 1)).max(axis=1))),
     )
 
 

@@ -17,6 +17,7 @@ _SOURCES = {
     messages.SOURCE_KIND_FRESH: "new",
     messages.SOURCE_KIND_TRENDING: "trending",
     messages.SOURCE_KIND_CALLER: "caller",
+    messages.SOURCE_KIND_REPEAT: "bought",
 }
 _BAR_CELLS = 24
 _NAME_CELLS = 36
@@ -79,6 +80,8 @@ def reason_text(reason: messages.Reason, title: Callable[[str], str]) -> str:
             return "trending"
         case messages.REASON_KIND_NEW:
             return "new in the shop"
+        case messages.REASON_KIND_BUY_AGAIN:
+            return "bought before"
     return ""
 
 

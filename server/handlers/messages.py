@@ -41,6 +41,7 @@ class SourceKind(IntEnum):
     FRESH = 5
     TRENDING = 6
     CALLER = 7  # RankItems: the caller's own list
+    REPEAT = 8  # bought before, where the scenario lets bought items in
 
 
 class ReasonKind(IntEnum):
@@ -53,6 +54,7 @@ class ReasonKind(IntEnum):
     POPULAR_IN_CATEGORY = 5
     TRENDING = 6
     NEW = 7
+    BUY_AGAIN = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from server.query import RecommendQuery
 
 _REASONS = (
     (SourceKind.CONTEXT_NEIGHBOURS, ReasonKind.SIMILAR_TO_CONTEXT),
+    (SourceKind.REPEAT, ReasonKind.BUY_AGAIN),
     (SourceKind.FRESH, ReasonKind.NEW),
     (SourceKind.COLLABORATIVE, ReasonKind.SIMILAR_TO_HISTORY),
     (SourceKind.EMBEDDING, ReasonKind.MATCHES_TASTE),

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ir_measures import AP, P, R, Success, nDCG
+from ir_measures import AP, RR, P, R, Success, nDCG
 
 from offline.evaluation.metrics import ranking_metrics, top_rows
 
@@ -50,6 +50,7 @@ def test_users_count_equally() -> None:
     found = ranking_metrics(ranked, relevant([[0], [0, 1]], 4))
 
     assert found.hit_rate == 0.5
+    assert found.mrr == 0.5
     assert found.recall == 0.5
     assert found.coverage == 1.0
 
@@ -81,11 +82,12 @@ def test_metrics_agree_with_ir_measures(data: st.DataObject) -> None:
 
     found = ranking_metrics(ranked, relevant(wanted, items))
 
-    expected = ir_measures.calc_aggregate([P @ k, R @ k, nDCG @ k, Success @ k], qrels, run)
+    expected = ir_measures.calc_aggregate([P @ k, R @ k, nDCG @ k, Success @ k, RR @ k], qrels, run)
     assert found.precision == pytest.approx(expected[P @ k])
     assert found.recall == pytest.approx(expected[R @ k])
     assert found.ndcg == pytest.approx(expected[nDCG @ k])
     assert found.hit_rate == pytest.approx(expected[Success @ k])
+    assert found.mrr == pytest.approx(expected[RR @ k])
     # ir-measures divides AP by all relevant items, the protocol by what fits into the list.
     by_user = {m.query_id: m.value for m in ir_measures.iter_calc([AP @ k], qrels, run)}
     rescaled = [by_user[f"u{u}"] * len(rows) / min(k, len(rows)) for u, rows in enumerate(wanted)]

@@ -124,6 +124,7 @@ def test_methods_are_measured_over_all_test_users_and_reported_by_name() -> None
             "map": 0.5,
             "hit_rate": 0.5,
             "coverage": 0.25,
+            "mrr": 0.5,
         }
     }
 

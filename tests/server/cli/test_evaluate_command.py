@@ -42,7 +42,7 @@ def test_the_report_names_k_users_and_each_methods_metrics(
     report = json.loads(out.read_text())
     assert (report["k"], report["users"]) == (2, 2)
     assert list(report["methods"]) == ["popularity", "collaborative"]
-    names = {"recall", "ndcg", "precision", "map", "hit_rate", "coverage"}
+    names = {"recall", "ndcg", "precision", "map", "hit_rate", "coverage", "mrr"}
     assert all(set(metrics) == names for metrics in report["methods"].values())
     assert report["methods"]["collaborative"]["recall"] == 0.5
 

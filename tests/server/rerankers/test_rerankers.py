@@ -8,6 +8,7 @@ import numpy as np
 
 from server.handlers.messages import RecommendCommand
 from server.pipeline.candidate_batch import CandidateBatch
+from server.pipeline.query import Retrieved
 from server.query import RecommendQuery, ScenarioValues
 from server.releases.format import ItemFlag
 from server.rerankers.context_reranker import ContextReranker
@@ -15,6 +16,7 @@ from server.rerankers.diversity_selector import DiversitySelector
 from server.rerankers.new_item_reranker import NewItemReranker
 from server.rerankers.position_bias_reranker import BiasHandledInTraining, PositionBiasReranker
 from server.rerankers.promotion_reranker import PromotionReranker
+from server.rerankers.repeat_reranker import RepeatReranker
 from server.rerankers.score_selector import ScoreSelector
 from server.rerankers.shortlist_selector import ShortlistSelector
 from tests.support.recommending import NOW_S, Shop
@@ -69,6 +71,30 @@ class TestContextReranker(RerankerContract):
 
     def raised(self, shop: Shop) -> dict[str, float]:
         return {"item-0006": 1.5}
+
+
+class TestRepeatReranker(RerankerContract):
+    def stage(self, shop: Shop) -> RepeatReranker:
+        return RepeatReranker(source=0)
+
+    def query(self, shop: Shop) -> RecommendQuery:
+        query = shop.hydrated(RecommendCommand(user_id="ann"))
+        query.scenario = ScenarioValues(exclude_bought=False, repeat_boost=0.5)
+        rows = np.array([shop.row("item-0012"), shop.row("item-0003")], np.int32)
+        query.retrieved = [Retrieved(rows, np.array([2, 1], np.float32))]
+        return query
+
+    def raised(self, shop: Shop) -> dict[str, float]:
+        score = dict(
+            zip(shop.release.item_ids(self.batch(shop).rows.tolist()), self.batch(shop).score, strict=True)
+        )
+        return {
+            item: 1 / (score[item] + (1 - score[item]) * np.exp(-logit))
+            for item, logit in (("item-0012", 1.0), ("item-0003", 0.5))
+        }
+
+    def test_is_off_where_nothing_was_bought(self, shop: Shop) -> None:
+        assert not self.stage(shop).enabled(shop.hydrated(RecommendCommand(user_id="ann")))
 
 
 class HalveFirst:

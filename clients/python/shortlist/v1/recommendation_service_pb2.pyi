@@ -119,6 +119,8 @@ class _SourceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SourceKind
     """Items whose popularity is rising."""
     SOURCE_KIND_CALLER: _SourceKind.ValueType  # 7
     """The caller's own list (RankItems)."""
+    SOURCE_KIND_REPEAT: _SourceKind.ValueType  # 8
+    """Items that the user bought before, where the scenario lets bought items in."""
 
 class SourceKind(_SourceKind, metaclass=_SourceKindEnumTypeWrapper):
     """What proposed an item. Values may be added."""
@@ -139,6 +141,8 @@ SOURCE_KIND_TRENDING: SourceKind.ValueType  # 6
 """Items whose popularity is rising."""
 SOURCE_KIND_CALLER: SourceKind.ValueType  # 7
 """The caller's own list (RankItems)."""
+SOURCE_KIND_REPEAT: SourceKind.ValueType  # 8
+"""Items that the user bought before, where the scenario lets bought items in."""
 Global___SourceKind: _TypeAlias = SourceKind  # noqa: Y015
 
 class _ReasonKind:
@@ -163,6 +167,8 @@ class _ReasonKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonKind
     """Its popularity is rising."""
     REASON_KIND_NEW: _ReasonKind.ValueType  # 7
     """It is new."""
+    REASON_KIND_BUY_AGAIN: _ReasonKind.ValueType  # 8
+    """The user bought it before."""
 
 class ReasonKind(_ReasonKind, metaclass=_ReasonKindEnumTypeWrapper):
     """Why an item is shown. Values may be added."""
@@ -183,6 +189,8 @@ REASON_KIND_TRENDING: ReasonKind.ValueType  # 6
 """Its popularity is rising."""
 REASON_KIND_NEW: ReasonKind.ValueType  # 7
 """It is new."""
+REASON_KIND_BUY_AGAIN: ReasonKind.ValueType  # 8
+"""The user bought it before."""
 Global___ReasonKind: _TypeAlias = ReasonKind  # noqa: Y015
 
 @_typing.final
