@@ -178,6 +178,8 @@ const (
 	SourceKind_SOURCE_KIND_TRENDING SourceKind = 6
 	// The caller's own list (RankItems).
 	SourceKind_SOURCE_KIND_CALLER SourceKind = 7
+	// Items that the user bought before, where the scenario lets bought items in.
+	SourceKind_SOURCE_KIND_REPEAT SourceKind = 8
 )
 
 // Enum value maps for SourceKind.
@@ -191,6 +193,7 @@ var (
 		5: "SOURCE_KIND_FRESH",
 		6: "SOURCE_KIND_TRENDING",
 		7: "SOURCE_KIND_CALLER",
+		8: "SOURCE_KIND_REPEAT",
 	}
 	SourceKind_value = map[string]int32{
 		"SOURCE_KIND_UNSPECIFIED":        0,
@@ -201,6 +204,7 @@ var (
 		"SOURCE_KIND_FRESH":              5,
 		"SOURCE_KIND_TRENDING":           6,
 		"SOURCE_KIND_CALLER":             7,
+		"SOURCE_KIND_REPEAT":             8,
 	}
 )
 
@@ -251,6 +255,8 @@ const (
 	ReasonKind_REASON_KIND_TRENDING ReasonKind = 6
 	// It is new.
 	ReasonKind_REASON_KIND_NEW ReasonKind = 7
+	// The user bought it before.
+	ReasonKind_REASON_KIND_BUY_AGAIN ReasonKind = 8
 )
 
 // Enum value maps for ReasonKind.
@@ -264,6 +270,7 @@ var (
 		5: "REASON_KIND_POPULAR_IN_CATEGORY",
 		6: "REASON_KIND_TRENDING",
 		7: "REASON_KIND_NEW",
+		8: "REASON_KIND_BUY_AGAIN",
 	}
 	ReasonKind_value = map[string]int32{
 		"REASON_KIND_UNSPECIFIED":         0,
@@ -274,6 +281,7 @@ var (
 		"REASON_KIND_POPULAR_IN_CATEGORY": 5,
 		"REASON_KIND_TRENDING":            6,
 		"REASON_KIND_NEW":                 7,
+		"REASON_KIND_BUY_AGAIN":           8,
 	}
 )
 
@@ -1785,7 +1793,7 @@ const file_shortlist_v1_recommendation_service_proto_rawDesc = "" +
 	"\"DEGRADED_REASON_SCORER_UNAVAILABLE\x10\x04\x12\x1c\n" +
 	"\x18DEGRADED_REASON_DEADLINE\x10\x05\x12\x1c\n" +
 	"\x18DEGRADED_REASON_OVERLOAD\x10\x06\x12\x1c\n" +
-	"\x18DEGRADED_REASON_INTERNAL\x10\a*\xec\x01\n" +
+	"\x18DEGRADED_REASON_INTERNAL\x10\a*\x84\x02\n" +
 	"\n" +
 	"SourceKind\x12\x1b\n" +
 	"\x17SOURCE_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
@@ -1795,7 +1803,8 @@ const file_shortlist_v1_recommendation_service_proto_rawDesc = "" +
 	"\x1eSOURCE_KIND_CONTEXT_NEIGHBOURS\x10\x04\x12\x15\n" +
 	"\x11SOURCE_KIND_FRESH\x10\x05\x12\x18\n" +
 	"\x14SOURCE_KIND_TRENDING\x10\x06\x12\x16\n" +
-	"\x12SOURCE_KIND_CALLER\x10\a*\xfd\x01\n" +
+	"\x12SOURCE_KIND_CALLER\x10\a\x12\x16\n" +
+	"\x12SOURCE_KIND_REPEAT\x10\b*\x98\x02\n" +
 	"\n" +
 	"ReasonKind\x12\x1b\n" +
 	"\x17REASON_KIND_UNSPECIFIED\x10\x00\x12\"\n" +
@@ -1805,7 +1814,8 @@ const file_shortlist_v1_recommendation_service_proto_rawDesc = "" +
 	"\x13REASON_KIND_POPULAR\x10\x04\x12#\n" +
 	"\x1fREASON_KIND_POPULAR_IN_CATEGORY\x10\x05\x12\x18\n" +
 	"\x14REASON_KIND_TRENDING\x10\x06\x12\x13\n" +
-	"\x0fREASON_KIND_NEW\x10\a2\xf3\x02\n" +
+	"\x0fREASON_KIND_NEW\x10\a\x12\x19\n" +
+	"\x15REASON_KIND_BUY_AGAIN\x10\b2\xf3\x02\n" +
 	"\x15RecommendationService\x12L\n" +
 	"\tRecommend\x12\x1e.shortlist.v1.RecommendRequest\x1a\x1f.shortlist.v1.RecommendResponse\x12a\n" +
 	"\x10RecommendSimilar\x12%.shortlist.v1.RecommendSimilarRequest\x1a&.shortlist.v1.RecommendSimilarResponse\x12L\n" +

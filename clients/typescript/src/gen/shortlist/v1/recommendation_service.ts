@@ -81,6 +81,8 @@ export enum SourceKind {
   TRENDING = 6,
   /** CALLER - The caller's own list (RankItems). */
   CALLER = 7,
+  /** REPEAT - Items that the user bought before, where the scenario lets bought items in. */
+  REPEAT = 8,
   UNRECOGNIZED = -1,
 }
 
@@ -102,6 +104,8 @@ export enum ReasonKind {
   TRENDING = 6,
   /** NEW - It is new. */
   NEW = 7,
+  /** BUY_AGAIN - The user bought it before. */
+  BUY_AGAIN = 8,
   UNRECOGNIZED = -1,
 }
 

@@ -79,6 +79,14 @@ public enum ReasonKind
    * <code>REASON_KIND_NEW = 7;</code>
    */
   REASON_KIND_NEW(7),
+  /**
+   * <pre>
+   * The user bought it before.
+   * </pre>
+   *
+   * <code>REASON_KIND_BUY_AGAIN = 8;</code>
+   */
+  REASON_KIND_BUY_AGAIN(8),
   UNRECOGNIZED(-1),
   ;
 
@@ -155,6 +163,14 @@ public enum ReasonKind
    * <code>REASON_KIND_NEW = 7;</code>
    */
   public static final int REASON_KIND_NEW_VALUE = 7;
+  /**
+   * <pre>
+   * The user bought it before.
+   * </pre>
+   *
+   * <code>REASON_KIND_BUY_AGAIN = 8;</code>
+   */
+  public static final int REASON_KIND_BUY_AGAIN_VALUE = 8;
 
 
   public final int getNumber() {
@@ -189,6 +205,7 @@ public enum ReasonKind
       case 5: return REASON_KIND_POPULAR_IN_CATEGORY;
       case 6: return REASON_KIND_TRENDING;
       case 7: return REASON_KIND_NEW;
+      case 8: return REASON_KIND_BUY_AGAIN;
       default: return null;
     }
   }

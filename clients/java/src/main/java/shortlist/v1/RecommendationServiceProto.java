@@ -231,32 +231,33 @@ public final class RecommendationServiceProto extends com.google.protobuf.Genera
       "E_FAILED\020\003\022&\n\"DEGRADED_REASON_SCORER_UNA" +
       "VAILABLE\020\004\022\034\n\030DEGRADED_REASON_DEADLINE\020\005" +
       "\022\034\n\030DEGRADED_REASON_OVERLOAD\020\006\022\034\n\030DEGRAD" +
-      "ED_REASON_INTERNAL\020\007*\354\001\n\nSourceKind\022\033\n\027S" +
+      "ED_REASON_INTERNAL\020\007*\204\002\n\nSourceKind\022\033\n\027S" +
       "OURCE_KIND_UNSPECIFIED\020\000\022\035\n\031SOURCE_KIND_" +
       "COLLABORATIVE\020\001\022\031\n\025SOURCE_KIND_EMBEDDING" +
       "\020\002\022\032\n\026SOURCE_KIND_POPULARITY\020\003\022\"\n\036SOURCE" +
       "_KIND_CONTEXT_NEIGHBOURS\020\004\022\025\n\021SOURCE_KIN" +
       "D_FRESH\020\005\022\030\n\024SOURCE_KIND_TRENDING\020\006\022\026\n\022S" +
-      "OURCE_KIND_CALLER\020\007*\375\001\n\nReasonKind\022\033\n\027RE" +
-      "ASON_KIND_UNSPECIFIED\020\000\022\"\n\036REASON_KIND_S" +
-      "IMILAR_TO_HISTORY\020\001\022\"\n\036REASON_KIND_SIMIL" +
-      "AR_TO_CONTEXT\020\002\022\035\n\031REASON_KIND_MATCHES_T" +
-      "ASTE\020\003\022\027\n\023REASON_KIND_POPULAR\020\004\022#\n\037REASO" +
-      "N_KIND_POPULAR_IN_CATEGORY\020\005\022\030\n\024REASON_K" +
-      "IND_TRENDING\020\006\022\023\n\017REASON_KIND_NEW\020\0072\363\002\n\025" +
-      "RecommendationService\022L\n\tRecommend\022\036.sho" +
-      "rtlist.v1.RecommendRequest\032\037.shortlist.v" +
-      "1.RecommendResponse\022a\n\020RecommendSimilar\022" +
-      "%.shortlist.v1.RecommendSimilarRequest\032&" +
-      ".shortlist.v1.RecommendSimilarResponse\022L" +
-      "\n\tRankItems\022\036.shortlist.v1.RankItemsRequ" +
-      "est\032\037.shortlist.v1.RankItemsResponse\022[\n\016" +
-      "BatchRecommend\022#.shortlist.v1.BatchRecom" +
-      "mendRequest\032$.shortlist.v1.BatchRecommen" +
-      "dResponseB{\n\014shortlist.v1B\032Recommendatio" +
-      "nServiceProtoP\001\242\002\003SXX\252\002\014Shortlist.V1\312\002\014S" +
-      "hortlist\\V1\342\002\030Shortlist\\V1\\GPBMetadata\352\002" +
-      "\rShortlist::V1b\006proto3"
+      "OURCE_KIND_CALLER\020\007\022\026\n\022SOURCE_KIND_REPEA" +
+      "T\020\010*\230\002\n\nReasonKind\022\033\n\027REASON_KIND_UNSPEC" +
+      "IFIED\020\000\022\"\n\036REASON_KIND_SIMILAR_TO_HISTOR" +
+      "Y\020\001\022\"\n\036REASON_KIND_SIMILAR_TO_CONTEXT\020\002\022" +
+      "\035\n\031REASON_KIND_MATCHES_TASTE\020\003\022\027\n\023REASON" +
+      "_KIND_POPULAR\020\004\022#\n\037REASON_KIND_POPULAR_I" +
+      "N_CATEGORY\020\005\022\030\n\024REASON_KIND_TRENDING\020\006\022\023" +
+      "\n\017REASON_KIND_NEW\020\007\022\031\n\025REASON_KIND_BUY_A" +
+      "GAIN\020\0102\363\002\n\025RecommendationService\022L\n\tReco" +
+      "mmend\022\036.shortlist.v1.RecommendRequest\032\037." +
+      "shortlist.v1.RecommendResponse\022a\n\020Recomm" +
+      "endSimilar\022%.shortlist.v1.RecommendSimil" +
+      "arRequest\032&.shortlist.v1.RecommendSimila" +
+      "rResponse\022L\n\tRankItems\022\036.shortlist.v1.Ra" +
+      "nkItemsRequest\032\037.shortlist.v1.RankItemsR" +
+      "esponse\022[\n\016BatchRecommend\022#.shortlist.v1" +
+      ".BatchRecommendRequest\032$.shortlist.v1.Ba" +
+      "tchRecommendResponseB{\n\014shortlist.v1B\032Re" +
+      "commendationServiceProtoP\001\242\002\003SXX\252\002\014Short" +
+      "list.V1\312\002\014Shortlist\\V1\342\002\030Shortlist\\V1\\GP" +
+      "BMetadata\352\002\rShortlist::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

@@ -79,6 +79,14 @@ public enum SourceKind
    * <code>SOURCE_KIND_CALLER = 7;</code>
    */
   SOURCE_KIND_CALLER(7),
+  /**
+   * <pre>
+   * Items that the user bought before, where the scenario lets bought items in.
+   * </pre>
+   *
+   * <code>SOURCE_KIND_REPEAT = 8;</code>
+   */
+  SOURCE_KIND_REPEAT(8),
   UNRECOGNIZED(-1),
   ;
 
@@ -155,6 +163,14 @@ public enum SourceKind
    * <code>SOURCE_KIND_CALLER = 7;</code>
    */
   public static final int SOURCE_KIND_CALLER_VALUE = 7;
+  /**
+   * <pre>
+   * Items that the user bought before, where the scenario lets bought items in.
+   * </pre>
+   *
+   * <code>SOURCE_KIND_REPEAT = 8;</code>
+   */
+  public static final int SOURCE_KIND_REPEAT_VALUE = 8;
 
 
   public final int getNumber() {
@@ -189,6 +205,7 @@ public enum SourceKind
       case 5: return SOURCE_KIND_FRESH;
       case 6: return SOURCE_KIND_TRENDING;
       case 7: return SOURCE_KIND_CALLER;
+      case 8: return SOURCE_KIND_REPEAT;
       default: return null;
     }
   }
