@@ -67,6 +67,13 @@ def off_policy(
     like: Like = None,
     policy: Policy = None,
     candidate: Candidate = "",
+    by_place: Annotated[
+        bool,
+        typer.Option(
+            "--by-place",
+            help="With --candidate: only an item at the very same place agrees with what was shown.",
+        ),
+    ] = False,
     clip: Annotated[
         float | None, typer.Option(min=1, help="Cut larger weights; a bias.", show_default=False)
     ] = None,
@@ -91,7 +98,10 @@ def off_policy(
         from offline.evaluation.off_policy.estimators import EstimatorValues, judge
 
         choices, entries = _read(log, settings)
-        target = _target(choices, entries, like, policy, candidate)
+        if candidate:
+            choices, target = _candidate(choices, entries, candidate, by_place)
+        else:
+            target = _target(choices, like, policy)
         values = EstimatorValues(clip=clip, ess_min=ess_min, resamples=resamples, seed=seed)
         _write(judge(choices, target, values), json_path)
 
@@ -110,26 +120,30 @@ def _read(paths: Sequence[Path], settings: Settings) -> tuple[LoggedChoices, lis
     return served_choices(entries, open_event_log(settings)), entries
 
 
-def _target(
-    choices: LoggedChoices,
-    entries: Sequence[LoggedRecommendation],
-    like: Path | None,
-    policy: Path | None,
-    candidate: str,
-) -> TargetPolicy:
+def _target(choices: LoggedChoices, like: Path | None, policy: Path | None) -> TargetPolicy:
     from offline.evaluation.off_policy.log_files import read_choices
-    from offline.evaluation.off_policy.served_log import list_policy, read_policy
+    from offline.evaluation.off_policy.served_log import read_policy
     from offline.evaluation.off_policy.target_policies import frequency_policy, uniform_policy
 
     if like is not None:
         return frequency_policy(choices, read_choices(like))
     if policy is not None:
         return read_policy(policy, choices)
-    if candidate:
-        if not entries:
-            fail("--candidate replays requests, which only the server's recommendation log (.jsonl) holds")
-        return list_policy(choices, _answers(candidate, entries))
     return uniform_policy(choices)
+
+
+def _candidate(
+    choices: LoggedChoices, entries: Sequence[LoggedRecommendation], address: str, by_place: bool
+) -> tuple[LoggedChoices, TargetPolicy]:
+    """Returns the log as it is to be weighed, and the policy of a server's lists."""
+    from offline.evaluation.off_policy.served_log import item_policy, list_policy, matched_by_item
+
+    if not entries:
+        fail("--candidate replays requests, which only the server's recommendation log (.jsonl) holds")
+    lists = _answers(address, entries)
+    if by_place:
+        return choices, list_policy(choices, lists)
+    return matched_by_item(choices), item_policy(choices, lists)
 
 
 def _answers(address: str, entries: Sequence[LoggedRecommendation]) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from server.features.event_types import EventType
 from server.stores.entry_codec import unpack_recommendation
 from server.stores.event_log import EVENT_LOG_SCHEMA, EventLog
 from server.stores.protocols import LoggedRecommendation
+
+CHANCE_BELOW = 0.5
+"""A list's own item has a propensity of 1 - exploration_share, which is .5 at least; chance's have a small part of the rest."""
 
 JOIN_COLUMNS = ("recommendation_id", "item_id", "event_type")
 
@@ -71,6 +75,34 @@ def served_choices(entries: Sequence[LoggedRecommendation], events: EventLog) ->
         groups.astype(np.int64),
         [entry.recommendation_id for entry in entries],
     )
+
+
+def matched_by_item(log: LoggedChoices) -> LoggedChoices:
+    """Returns the log with each item's probability of being at a place of its reply drawn at random, not at its own.
+
+    For lists that agree with what was shown in their items, not in their order; what an item earns is then taken to be
+    the same at all places. An item of the reply's own list is at its place or nowhere; one that chance brought could
+    have come to each of the reply's places.
+    """
+    by_chance = log.propensities < CHANCE_BELOW
+    places = np.bincount(log.groups)[log.groups]
+    anywhere = np.where(by_chance, np.minimum(log.propensities * places, 1.0), log.propensities)
+    return replace(log, propensities=anywhere / places, positions=np.zeros_like(log.positions))
+
+
+def item_policy(log: LoggedChoices, lists: Sequence[Sequence[str]]) -> TargetPolicy:
+    """Returns the policy that shows each group's list, as matched_by_item() sees it: an item at a random place."""
+    code_of = {item_id: code for code, item_id in enumerate(log.item_ids)}
+    pairs = [
+        (group, code_of[item_id], 1.0 / len(item_ids))
+        for group, item_ids in enumerate(lists)
+        for item_id in item_ids
+        if item_id in code_of
+    ]
+    groups, items, shares = np.array(pairs, np.float64).reshape(-1, 3).T
+    shape = (max(len(log.request_ids), 1), len(log.item_ids))
+    places = (groups.astype(np.int64), items.astype(np.int64))
+    return TargetPolicy(log.groups, sp.csr_matrix((shares, places), shape=shape))
 
 
 def list_policy(log: LoggedChoices, lists: Sequence[Sequence[str]]) -> TargetPolicy:

@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from offline.evaluation.off_policy.estimators import EstimatorValues, judge
 from offline.evaluation.off_policy.log_files import read_choices
+from offline.evaluation.off_policy.logged_choices import LoggedChoices
 from offline.evaluation.off_policy.served_log import (
+    item_policy,
     list_policy,
+    matched_by_item,
     read_policy,
     read_recommendations,
     served_choices,
@@ -97,6 +101,40 @@ def test_fixed_lists_agree_where_they_show_the_same_item_at_the_same_place(tmp_p
     assert target.of_logged(log).tolist() == [1, 0, 0, 0, 0]
     values = np.array([[1.0, 1, 1], [2, 2, 2], [3, 3, 3]])
     assert target.expected(log, values).tolist() == [1, 3, 0, 2, 0]
+
+
+def test_lists_can_agree_in_their_items_whatever_the_order(tmp_path: Path) -> None:
+    entries = [recommendation("r1", "abcx", (0.8, 0.8, 0.8, 0.01)), recommendation("r2", "ba", (0.8, 0.8))]
+    log = matched_by_item(served_choices(entries, event_log(tmp_path)))
+    assert log.propensities == pytest.approx([0.2, 0.2, 0.2, 0.01, 0.4, 0.4])
+    target = item_policy(log, [["x", "a", "y", "z"], ["a", "q"]])
+    assert target.of_logged(log).tolist() == [0.25, 0, 0, 0.25, 0, 0.5]
+    assert (target.of_logged(log) / log.propensities) == pytest.approx([1.25, 0, 0, 25, 0, 1.25])
+
+
+def test_a_list_is_judged_from_lists_with_chance_in_them() -> None:
+    """Half of the new list is the old one's, half is what only chance has shown."""
+    rng = np.random.default_rng(0)
+    clicks = np.linspace(0.05, 0.5, 40)
+    pool, groups = np.arange(10, 40), 20_000
+    explored = rng.random((groups, 10)) < 0.3
+    drawn = rng.permuted(np.tile(pool, (groups, 1)), axis=1)[:, :10]
+    items = np.where(explored, drawn, np.arange(10))
+    log = LoggedChoices(
+        [str(number) for number in range(40)],
+        items.ravel(),
+        np.tile(np.arange(10), groups),
+        (rng.random(items.size) < clicks[items.ravel()]).astype(np.float64),
+        np.where(explored, 0.3 / 30, 0.7).ravel(),
+        np.repeat(np.arange(groups), 10),
+        [str(group) for group in range(groups)],
+    )
+    new = [5, 6, 7, 8, 9, 20, 21, 22, 23, 24]
+    lists = [[str(item) for item in new]] * groups
+    found = judge(matched_by_item(log), item_policy(log, lists), EstimatorValues(resamples=200))
+    for estimate in found.estimates().values():
+        assert estimate.value == pytest.approx(clicks[new].mean(), rel=0.03)
+    assert found.weight_mean == pytest.approx(1, abs=0.02)
 
 
 def test_a_policy_file_names_probabilities_by_request_and_place(tmp_path: Path) -> None:
