@@ -40,8 +40,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """Things done, one a row. sessions: positions in Sessions. position, recommendation: -1 = none.
-    ratings: -1 = none."""
+    """Things done, one a row. sessions: positions in Sessions. ratings, positions: -1 = none."""
 
     sessions: Indexes
     items: Indexes

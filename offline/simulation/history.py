@@ -209,7 +209,7 @@ def _events(store: SimulatedStore, plan: HistoryPlan) -> Iterator[tuple[pa.Table
         for chunk in _chunks(count, CHUNK_SESSIONS):
             rng = np.random.default_rng([plan.shape.seed, day, int(chunk[0])])
             sessions = draw_sessions(store, chunk.size, day, rng)
-            lists, _, _ = shown_lists(store, sessions, rng)
+            lists = shown_lists(store, sessions, rng)
             actions = Actions.join([browse(store, sessions, rng), lists])
             yield _event_table(store, plan, sessions, actions, number), chunk.size
             number += chunk.size

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline.simulation.browsing import Actions, Sessions, page_actions, respond, take_users
+from offline.simulation.browsing import Actions, Sessions, page_actions, respond
 from offline.simulation.draws import Indexes, zipf_ranks
 from offline.simulation.store import SimulatedStore
 from server.features.event_types import EventType
@@ -37,15 +37,12 @@ def legacy_lists(store: SimulatedStore, sessions: Sessions, rng: np.random.Gener
     return np.where(kept, np.take_along_axis(indexes, order, axis=1), -1)
 
 
-def shown_lists(
-    store: SimulatedStore, sessions: Sessions, rng: np.random.Generator
-) -> tuple[Actions, Indexes, Indexes]:
-    """Returns (impressions, clicks and what follows; the sessions that saw a list; their lists)."""
+def shown_lists(store: SimulatedStore, sessions: Sessions, rng: np.random.Generator) -> Actions:
+    """Returns the impressions and clicks of some sessions' lists, and what follows from them."""
     at = np.flatnonzero(rng.random(len(sessions)) < LIST_SHARE)
     some = Sessions(sessions.users[at], sessions.seconds[at] - 60)
     lists = legacy_lists(store, some, rng)
-    users = take_users(store.users(some.users), np.arange(at.size))
-    clicked, _ = respond(store, users, np.maximum(lists, 0), some.days, rng)
+    clicked, _ = respond(store, store.users(some.users), np.maximum(lists, 0), some.days, rng)
     row, place = np.nonzero(lists >= 0)
     seconds = some.seconds[row]
     parts = [Actions.of(at[row], lists[row, place], EventType.IMPRESSION, seconds, positions=place)]
@@ -53,7 +50,7 @@ def shown_lists(
     seconds = some.seconds[row] + 5 + place
     parts.append(Actions.of(at[row], lists[row, place], EventType.CLICK, seconds, positions=place))
     parts += page_actions(store, sessions, at[row], lists[row, place], seconds, rng)
-    return Actions.join(parts), at, lists
+    return Actions.join(parts)
 
 
 def first_of_each(lists: Indexes) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
