@@ -104,6 +104,6 @@ def pack_recommendation(entry: LoggedRecommendation) -> bytes:
 def unpack_recommendation(content: bytes) -> LoggedRecommendation:
     """Returns a logged recommendation."""
     values = orjson.loads(content)
-    for name in ("item_ids", "scores", "source_bits"):
-        values[name] = tuple(values[name])
+    for name in ("item_ids", "scores", "source_bits", "propensities"):
+        values[name] = tuple(values.get(name, ()))
     return LoggedRecommendation(**values)

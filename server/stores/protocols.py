@@ -33,7 +33,10 @@ class ItemChange:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRecommendation:
-    """What the server showed: enough to join events to it."""
+    """What the server showed: enough to join events to it.
+
+    propensities: by item, the probability with which it was shown at its place; empty where nothing was left to chance.
+    """
 
     recommendation_id: str
     user_id: str
@@ -49,6 +52,7 @@ class LoggedRecommendation:
     release_version: str
     model_version: str
     latency_ms: float
+    propensities: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
