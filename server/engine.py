@@ -36,6 +36,7 @@ from server.pipeline.stages import QueryHydrator, Scorer
 from server.query import RecommendQuery, ScenarioValues
 from server.rerankers.context_reranker import ContextReranker
 from server.rerankers.diversity_selector import DiversitySelector
+from server.rerankers.exploration_selector import ExplorationSelector, WideShortlist
 from server.rerankers.new_item_reranker import NewItemReranker
 from server.rerankers.position_bias_reranker import BiasHandledInTraining, PositionBiasReranker
 from server.rerankers.promotion_reranker import PromotionReranker
@@ -250,6 +251,7 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
     extra = (retrieval.context_neighbours_max, retrieval.fresh_items_max)
     context = ContextReranker(number[SourceKind.CONTEXT_NEIGHBOURS])
     repeat = RepeatReranker(number[SourceKind.REPEAT])
+    shortlist = ShortlistSelector(SHORTLIST_FACTOR, context, repeat)
     return PipelineParts(
         hydrators=_hydrators(retrieval, parts),
         sources=(
@@ -280,7 +282,7 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
         fallback_fields=_fallback_fields(parts),
         features=_assembler(number),
         scorers=_scorers(parts),
-        shortlist=ShortlistSelector(SHORTLIST_FACTOR, context, repeat),
+        shortlist=WideShortlist(shortlist),
         rerankers=(
             context,
             repeat,
@@ -288,7 +290,7 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
             NewItemReranker(),
             PositionBiasReranker(BiasHandledInTraining()),
         ),
-        selector=DiversitySelector(),
+        selector=ExplorationSelector(shortlist, DiversitySelector()),
     )
 
 

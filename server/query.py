@@ -38,6 +38,8 @@ class ScenarioValues:
     context_boost: on a page with context items, a candidate's priority is multiplied by
     1 + context_boost * its score among the context items' neighbours. repeat_boost: where exclude_bought is off,
     what a score as something to buy again (1 = bought on one day, lately) adds to the logit of the ranker's.
+    exploration_share: of the places that chance may fill. exploration_age_days: with items younger than that only; 0 =
+    of any age.
     """
 
     page_type: str = "HOME"
@@ -50,6 +52,8 @@ class ScenarioValues:
     exclude_context_items: bool = True
     context_boost: float = 1.0
     repeat_boost: float = 2.0
+    exploration_share: float = 0.0
+    exploration_age_days: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,14 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Exploration:
+    """A list in which chance had a part. propensities: float32, the probability of each of rows at its place."""
+
+    rows: Rows
+    propensities: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class UserState:
     """The user's features as of the request. tower_input: float32[1, USER_WIDTH]."""
 
@@ -140,6 +152,7 @@ class RecommendQuery(Query):
     empty where the caller names no one. own_history: whether the user's own events count, or the context's only.
     unwanted_rows: sorted, what filters will drop for what the user and the caller said. user_vector:
     float32[VECTOR_DIMS]; None for a user of whom nothing is known. quality: share of the candidates to look at.
+    recommendation_id: the reply's; chance is drawn from it.
     """
 
     release: MappedRelease
@@ -157,6 +170,7 @@ class RecommendQuery(Query):
     own_history: bool = True
     explain: bool = False
     quality: float = 1.0
+    recommendation_id: str = ""
 
     items: RequestItems | None = None
     record: UserRecord | None = None
@@ -166,6 +180,7 @@ class RecommendQuery(Query):
     context: ContextFeatures | None = None
     user: UserState | None = None
     user_vector: Floats | None = None
+    exploration: Exploration | None = None
 
     def note_saving(self, candidates_max: int, degraded_below: float) -> None:
         """Records how far the number of candidates is cut, and marks the answer where few of them are left."""

@@ -171,6 +171,10 @@ class ScenarioSettings(_Section):
     """Where they are not, what a recent purchase of an item adds to the logit of its score; a habit adds more."""
     exclude_context_items: bool = True
     """Whether the page's own items are left out."""
+    exploration_share: float = Field(0.0, ge=0, le=0.5)
+    """Share of places that chance fills, with logged propensities; 0 = none. See off_policy.md."""
+    exploration_age_days: float = Field(0.0, ge=0, le=3_650)
+    """Chance shows items younger than this only; 0 = of any age."""
 
 
 class StoreSettings(_Section):

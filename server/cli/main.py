@@ -26,6 +26,8 @@ COMMAND_MODULES = (
     "serve_command",
     "restart_command",
     "recommend_command",
+    # Simulate
+    "generate_command",
     # Look after
     "releases_command",
     "compact_command",

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from server.engine import Engine
 from server.errors import InvalidRequest, NotFound
 from server.handlers.messages import RankCommand, RecommendCommand, RecommendReply
@@ -56,6 +59,7 @@ class RecommendHandler:
         """
         now_s = self._now_s()
         query = recommend_query(self._engine, self._releases.current(), command, int(now_s))
+        query.recommendation_id = new_recommendation_id(now_s)
         return self._reply(query, self._engine.recommend(query), command, now_s)
 
     def similar(self, item_id: str, command: RecommendCommand) -> RecommendReply:
@@ -65,12 +69,14 @@ class RecommendHandler:
         if release.rows_of([item_id])[0] < 0:
             raise NotFound("item", item_id, reason="ITEM_NOT_FOUND")
         query = similar_query(self._engine, release, item_id, command, int(now_s))
+        query.recommendation_id = new_recommendation_id(now_s)
         return self._reply(query, self._engine.recommend(query), command, now_s)
 
     def rank(self, command: RankCommand) -> RecommendReply:
         """Returns the caller's items in order, each id once; those that the release does not know come last."""
         now_s = self._now_s()
         query = rank_query(self._engine, self._releases.current(), command, int(now_s))
+        query.recommendation_id = new_recommendation_id(now_s)
         return self._reply(query, self._engine.rank(query), command, now_s)
 
     def batch(self, commands: Sequence[RecommendCommand]) -> list[RecommendReply]:
@@ -100,9 +106,10 @@ class RecommendHandler:
         command: RecommendCommand | RankCommand,
         now_s: float,
     ) -> RecommendReply:
-        reply = build_reply(query, batch, new_recommendation_id(now_s))
+        reply = build_reply(query, batch, query.recommendation_id)
         if self._submit is not None:
-            self._submit(partial(_log_entry, reply, command, query.page_type, int(now_s * 1e6)))
+            propensities = _propensities(query, batch)
+            self._submit(partial(_log_entry, reply, command, query.page_type, int(now_s * 1e6), propensities))
         return reply
 
 
@@ -111,8 +118,20 @@ def new_recommendation_id(now_s: float) -> str:
     return f"{int(now_s * 1e3):012x}{os.urandom(10).hex()}"
 
 
+def _propensities(query: RecommendQuery, batch: CandidateBatch) -> NDArray[np.float32] | None:
+    """Returns the shown items' propensities; None where chance had no part in this very list, such as a fallback."""
+    explored = query.exploration
+    if explored is None or not np.array_equal(explored.rows, batch.rows):
+        return None
+    return explored.propensities
+
+
 def _log_entry(
-    reply: RecommendReply, command: RecommendCommand | RankCommand, page_type: int, time_us: int
+    reply: RecommendReply,
+    command: RecommendCommand | RankCommand,
+    page_type: int,
+    time_us: int,
+    propensities: NDArray[np.float32] | None,
 ) -> LoggedRecommendation:
     items = columns_of(reply.items)
     return LoggedRecommendation(
@@ -130,4 +149,5 @@ def _log_entry(
         release_version=reply.release_version,
         model_version=reply.model_version,
         latency_ms=reply.latency_ms,
+        propensities=() if propensities is None else propensities.tolist(),
     )
