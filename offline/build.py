@@ -5,6 +5,7 @@ work/build.json                       as_of_s and counts
 work/features/user_features.parquet   every user as of the build
 work/features/item_days.parquet       item features by day
 work/features/{history,requests,examples}.parquet   the training set
+work/examination.json                 how likely each place of a list is looked at, where clicks tell
 work/candidates/                      neighbours and popularity lists
 """
 
@@ -31,6 +32,7 @@ from offline.features.training_set import TrainingSetOptions, TrainingSetSummary
 from offline.features.users import user_features
 from offline.importing.catalog import read_items, read_users
 from offline.materialize import history_batches
+from offline.model.position_bias import write_examination
 from server.errors import Refused
 from server.features.history_batch import HistoryBatch
 from server.features.identity import USER_PREFIX
@@ -107,6 +109,10 @@ def run_build(
             options.training_set,
             lambda done, of: advance("training set", done, of),
         )
+        with log.reading():
+            events_before = engine.from_files(log.files(), EVENT_LOG_SCHEMA)
+            events_before = events_before.filter(events_before.event_time_us < as_of_s * MICROSECONDS)
+            write_examination(engine, events_before, work_dir)
         records = _materialize(engine, inputs, merge, advance)
     finally:
         engine.close()

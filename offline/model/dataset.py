@@ -36,7 +36,8 @@ class ExampleOptions:
     repeat_weight: factor on an item that is in the user's history already; small, because bought items are left
     out where lists are served. position_exponent: an item shown at position p (from 0) is taken to have been
     looked at with probability (p + 1)^-exponent, and weighs the inverse (Joachims et al., "Unbiased
-    Learning-to-Rank with Biased Feedback", WSDM 2017); TowerOptions.clip_weight bounds it.
+    Learning-to-Rank with Biased Feedback", WSDM 2017); TowerOptions.clip_weight bounds it. Where the log has clicks on
+    lists enough, `build` estimates the exponent (position_bias.py) and this is not used.
     """
 
     repeat_weight: float = 0.2

@@ -29,6 +29,7 @@ from offline.model.dataset import ExampleOptions, load_training_data
 from offline.model.export import model_config, model_json
 from offline.model.item_snapshots import Catalogue, DailyItemSnapshots, item_features
 from offline.model.onnx_graphs import onnx_files
+from offline.model.position_bias import read_exponent
 from offline.model.ranker_training import FittedRanker, RankerOptions, fit_ranker
 from offline.model.training import FittedTowers, Report, TowerOptions, fit_towers
 from offline.model.training_data import TrainingData
@@ -85,7 +86,10 @@ def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSu
     items = pq.read_table(work_dir / ITEMS_FILE).combine_chunks()
     encoder = fit_text_encoder(*texts(items), seed=options.towers.seed)
     catalogue = read_catalogue(items, encoder)
-    data = load_training_data(work_dir, catalogue, options.examples)
+    examples = replace(
+        options.examples, position_exponent=read_exponent(work_dir, options.examples.position_exponent)
+    )
+    data = load_training_data(work_dir, catalogue, examples)
     if not len(data.times_s):
         raise Refused("no user has done anything to learn from", reason="NOTHING_TO_LEARN")
     towers = fit_towers(data, options.towers, report)

@@ -176,27 +176,19 @@ def take_users(users: UserColumns, at: NDArray[np.int64]) -> UserColumns:
     return UserColumns(*(getattr(users, name)[at] for name in UserColumns.__slots__))
 
 
-def oracle_lists(
-    store: SimulatedStore, users: UserColumns, day: float, allowed: NDArray[np.bool_], length: int
-) -> Indexes:
-    """Returns the items that each user truly likes best, i64[users, length], among the allowed bool[users, items].
-
-    Computes every utility: for stores of some ten thousand items.
-    """
-    every = store.items(store.all_items)
-    lists = []
-    for one in range(users.favourites.shape[0]):
-        user = take_users(users, np.array([one]))
-        utility = np.where(allowed[one], store.utility(each(user), every, day)[0], -np.inf)
-        best = np.argpartition(-utility, length)[:length]
-        lists.append(best[np.argsort(-utility[best], kind="stable")])
-    return np.array(lists).reshape(-1, length)
-
-
 def respond(
-    store: SimulatedStore, users: UserColumns, lists: Indexes, days: Doubles, rng: np.random.Generator
+    store: SimulatedStore,
+    users: UserColumns,
+    lists: Indexes,
+    days: Doubles,
+    rng: np.random.Generator,
+    owned: NDArray[np.bool_] | bool = False,
 ) -> tuple[NDArray[np.bool_], Doubles]:
-    """Returns (clicked bool[n, k], utility f64[n, k]) of lists i64[n, k] shown from position 0."""
+    """Returns (clicked bool[n, k], click probability f64[n, k]) of lists i64[n, k] shown from position 0.
+
+    owned: where the user has the item already, and wants it less.
+    """
     utility = store.utility(each(users), store.items(lists), days[:, None])
-    looked = store.examination(np.arange(lists.shape[1]))
-    return rng.random(lists.shape) < looked * store.click_probability(utility), utility
+    utility = utility - store.parameters.chosen.own_weight * np.asarray(owned)
+    likely = store.examination(np.arange(lists.shape[1])) * store.click_probability(utility)
+    return rng.random(lists.shape) < likely, likely

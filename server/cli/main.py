@@ -28,6 +28,7 @@ COMMAND_MODULES = (
     "recommend_command",
     # Simulate
     "generate_command",
+    "simulate_command",
     # Look after
     "releases_command",
     "compact_command",
