@@ -135,7 +135,9 @@ def encode_items(
 ):
     """Returns the items as field 2 of a response, in protobuf's wire format: see ext.reference."""
     cdef Py_ssize_t i, n = len(item_ids), size, related_size, category_size, room, used = 0
-    if not n == scores.shape[0] == sources.shape[0] == reason_kinds.shape[0] == len(related_item_ids) == len(category_ids):
+    if not n == scores.shape[0] == sources.shape[0] == reason_kinds.shape[0]:
+        raise ValueError("the columns differ in length")
+    if not n == len(related_item_ids) == len(category_ids):
         raise ValueError("the columns differ in length")
     cdef const char* text
     cdef const char* related

@@ -26,6 +26,7 @@ from offline.candidates.collaborative import (
     Progress,
     neighbour_table,
 )
+from offline.candidates.half_life import choose_half_life
 from offline.candidates.history_reader import read_history
 from offline.candidates.popularity import PopularityLists, PopularityOptions, popularity_lists
 from server.stores.event_log import EventLog
@@ -55,11 +56,15 @@ def build_candidates(
     popularity: PopularityOptions | None = None,
     progress: Progress | None = None,
 ) -> CandidatesSummary:
-    """Computes both from events before as_of_s for the rows of work/items.parquet and saves them."""
+    """Computes both from events before as_of_s for the rows of work/items.parquet and saves them.
+
+    collaborative: None = the defaults, with the half-life that the events themselves speak for.
+    """
     items = pq.read_table(
         work_dir / ITEMS_FILE, columns=["item_id", "category", "hidden", "expire_time_s"]
     ).combine_chunks()
     events = read_history(event_log, items.column("item_id").to_pylist(), as_of_s)
+    collaborative = collaborative or choose_half_life(events)
     table = neighbour_table(events, as_of_s, collaborative, progress)
     codes, names = category_codes(items.column("category"))
     eligible = eligible_items(items, as_of_s)

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from offline.candidates.collaborative import CollaborativeOptions, neighbour_table
+from offline.candidates.half_life import choose_half_life
 from offline.candidates.interactions import distinct_pairs, latest_pairs
 from offline.candidates.popularity import PopularityOptions, popular_scores
 from offline.evaluation.metrics import top_rows
@@ -39,8 +40,11 @@ def by_item_scores(split: Split, k: int, scores: NDArray[np.float64]) -> Method:
 
 
 def collaborative_method(split: Split, k: int, options: CollaborativeOptions | None = None) -> Method:
-    """Returns the method score = history x table, where the history holds 1 for each of the latest distinct items."""
-    options = options or CollaborativeOptions()
+    """Returns the method score = history x table, where the history holds 1 for each of the latest distinct items.
+
+    options: None = as `shortlist build` chooses them.
+    """
+    options = options or choose_half_life(split.train)
     table = neighbour_table(split.train, split.now_s, options).matrix()
     pairs = latest_pairs(distinct_pairs(split.train), options.history_items_max)
     ones = np.ones(pairs.users.size, np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.candidates.collaborative import neighbour_table
+from offline.candidates.half_life import choose_half_life
 from offline.candidates.interactions import Interactions
 from offline.candidates.popularity import PopularityOptions, trending_scores
 from offline.model.candidate_lists import (
@@ -114,7 +115,7 @@ def _fit_sources(
     items = snapshots.inputs_at(begin_s // DAY_S, data.all_rows)
     model.eval()
     return Sources(
-        neighbours=neighbour_table(earlier, begin_s),
+        neighbours=neighbour_table(earlier, begin_s, choose_half_life(earlier)),
         popular_rows=rows,
         popular_scores=trending[rows].astype(np.float32),
         user_vectors=user_vectors(model, data, queries),

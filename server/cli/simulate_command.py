@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.progress import track
 from rich.table import Table
 
 from server.cli.options import console, fail, told_errors
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from offline.simulation.browsing import Actions
     from offline.simulation.cold_start import NewItemHours
     from offline.simulation.live import Play
@@ -105,7 +107,7 @@ class ServedUsers:
         from server.cli.client import timestamp, user_event
         from server.features.event_types import EventType
 
-        order = np.argsort(actions.seconds, kind="stable")
+        order = actions.seconds.argsort(kind="stable")
         times = _recent(actions.seconds[order], time.time())
         events = []
         for row, when in zip(order.tolist(), times.tolist(), strict=True):
@@ -138,7 +140,7 @@ class ServedUsers:
             item_titles(self._store, indexes),
             columns.category.tolist(),
             columns.brand.tolist(),
-            np.exp(columns.log_price).tolist(),
+            map(math.exp, columns.log_price.tolist()),
             strict=True,
         )
         self._client.upsert_items(
@@ -160,7 +162,8 @@ class ServedUsers:
 def _recent(seconds: NDArray[np.float64], now_s: float) -> NDArray[np.float64]:
     """Returns times that end now and keep their order and proportions, over SPREAD_S at most."""
     ago = seconds[-1] - seconds
-    return np.asarray(now_s - ago * min(1.0, SPREAD_S / max(float(ago.max(initial=0)), 1e-9)))
+    recent: NDArray[np.float64] = now_s - ago * min(1.0, SPREAD_S / max(float(ago.max(initial=0)), 1e-9))
+    return recent
 
 
 def _report(play: Play, degraded: int, json_path: Path | None) -> None:

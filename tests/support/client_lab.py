@@ -30,6 +30,7 @@ import pyarrow.compute as pc
 
 from server.settings import Settings
 from server.storage import compact, open_event_log, open_store
+from tests.support.otlp_receiver import otlp_receiver
 from tests.support.scripted_service import failures_json, scripted_server
 from tests.support.server_process import ServerProcess, running_server
 from tests.support.small_release import build_small_release
@@ -144,7 +145,14 @@ def client_lab(folder: Path) -> Iterator[dict[str, str]]:
     build_small_release(data_dir / "releases", version="r1")
     with ExitStack() as stack:
         # These tests are about what clients do, on machines of any speed; events stay where they are counted.
-        settings = {"BUDGET__DEADLINE_MS": 10_000, "STORE__COMPACT_INTERVAL_S": 86_400}
+        collector = stack.enter_context(otlp_receiver())
+        settings = {
+            "BUDGET__DEADLINE_MS": 10_000,
+            "STORE__COMPACT_INTERVAL_S": 86_400,
+            # Traces that callers sample, and no others.
+            "TELEMETRY__TRACES_URL": collector.url,
+            "TELEMETRY__TRACES_HEAD_RATIO": 0,
+        }
         server = stack.enter_context(running_server(data_dir, workers=2, **settings))
         environment = {
             "SHORTLIST_ADDRESS": server.address,

@@ -32,6 +32,8 @@ TEMPLATES = REPOSITORY / "model_repo"
 _QUEUE_TIMEOUT = "default_timeout_microseconds: 25000"
 _START_TIMEOUT_S = 60.0
 _PATIENCE_S = 30.0
+_ENDED_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
+"""A run of tests that is killed must not leave servers behind."""
 _STOP_TIMEOUT_S = 20.0
 
 
@@ -59,7 +61,7 @@ class TritonServer:
         run, home = _runner()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                run.command(home, self.repository, self.port, 0),
+                [*_ENDED_WITH_US, *run.command(home, self.repository, self.port, 0)],
                 env=run.environment(home),
                 stdout=log,
                 stderr=log,
