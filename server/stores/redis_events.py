@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,10 +13,10 @@ from server.stores.entry_codec import digest, pack_queued_event, pack_queued_lin
 from server.stores.protocols import AppendResult, SessionLink
 from server.stores.redis_commit import Commit, done_or_full
 from server.stores.redis_keys import RedisKeys
-from server.stores.redis_link import RedisLink, busy, write
+from server.stores.redis_link import RedisLink, write
 from server.stores.redis_records import (
-    ATTEMPTS,
     Held,
+    attempts,
     check_links,
     owner_of,
     read_held,
@@ -25,7 +24,6 @@ from server.stores.redis_records import (
     unpack_held,
 )
 
-_OVERTAKEN_PAUSE_S = 0.004
 _NOTHING_MOVED = b"-"
 
 
@@ -62,21 +60,23 @@ class RedisEventStore:
         if self.known_queued + len(events) > self._queued_events_max and self._keys.partitions > 1:
             raise StoreUnavailable("the event queue is full", reason="QUEUE_FULL", retry_after_ms=1_000)
         received_s, stored, waiting = int(self._clock()), 0, list(events)
-        for attempt in range(ATTEMPTS):
-            time.sleep(random.random() * attempt * _OVERTAKEN_PAUSE_S)
+        for _ in attempts():
             done, waiting = self._append(waiting, received_s)
             stored += done
             if not waiting:
-                return AppendResult(stored, len(events) - stored)
-        raise busy()
+                break
+        return AppendResult(stored, len(events) - stored)
 
     def link_session(self, session_id: str, user_id: str, link_time_us: int) -> int:
         """Gives a session's events, past and future, to a user. Returns how many history events moved."""
-        for _ in range(ATTEMPTS):
-            moved = self._link_session(session_id, user_id, link_time_us)
-            if moved is not None:
-                return moved
-        raise busy()
+        count: int | None = None
+        for overtaken in attempts():
+            if overtaken:
+                self._freeze(session_id, user_id)
+            count = self._link_session(session_id, user_id, link_time_us)
+            if count is not None:
+                break
+        return count or 0
 
     def queued(self) -> int:
         """Returns how many entries wait to be moved into the Parquet event log."""
@@ -191,6 +191,18 @@ class RedisEventStore:
         if linked and linked != user_id.encode():
             self._forget(linked.decode(), session_id)
         return count
+
+    def _freeze(self, session_id: str, user_id: str) -> None:
+        """Links a session without its record: the session's next events go to the user, so the record stands still
+        however busily they come."""
+        session = SESSION_PREFIX + session_id
+        partition, name = self._keys.partition_of(session), self._keys.link(session)
+        before = write(self._link, partition, [("GET", name)])[0] or b""
+        if before in (b"", user_id.encode()):
+            commit = Commit()
+            commit.check_value(name, before)
+            commit.write("SET", name, user_id)
+            commit.run(self._link, partition)
 
     def _take_over(self, commit: Commit, held: Held, moved: Held, noted: bytes) -> int:
         """Unites a session's record with the user's, once; returns how many history events come with it."""

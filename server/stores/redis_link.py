@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 import hiredis
 
 from server.circuit_breaker import BreakerValues
-from server.errors import StoreUnavailable
 from server.stores.redis_connection import Command, RedisAddress, RedisTimes, Reply, pack
 from server.stores.redis_errors import ProblemLog, SlotMoved, as_unavailable
 from server.stores.redis_node import BREAKER, PoolValues, RedisNode
@@ -103,8 +102,3 @@ def checked(replies: list[Reply]) -> list[Reply]:
         if isinstance(reply, hiredis.ReplyError):
             raise as_unavailable(reply)
     return replies
-
-
-def busy() -> StoreUnavailable:
-    """Returns the error of a write that others kept overtaking."""
-    return StoreUnavailable("others write to the same records", retry_after_ms=50)

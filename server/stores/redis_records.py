@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from server.errors import StoreUnavailable
@@ -14,9 +16,10 @@ from server.stores.redis_commit import STAMP_BYTES, Commit
 from server.stores.redis_keys import RedisKeys
 from server.stores.redis_link import RedisLink, write
 
-ATTEMPTS = 8
+ATTEMPTS = 16
 """How often a write is tried that others overtake."""
 
+_OVERTAKEN_PAUSE_S = 0.004
 _NOT_ERASED = -1
 
 
@@ -94,6 +97,15 @@ def check_links(commit: Commit, keys: RedisKeys, partition: int, links: dict[str
     for key, user in links.items():
         if keys.partition_of(key) == partition:
             commit.check_value(keys.link(key), user)
+
+
+def attempts() -> Iterator[int]:
+    """Yields the numbers of a write's tries, each but the first after a random pause that grows: without it, writers
+    that are always a step ahead stay a step ahead. Raises StoreUnavailable after the last."""
+    for attempt in range(ATTEMPTS):
+        time.sleep(random.random() * attempt * _OVERTAKEN_PAUSE_S)
+        yield attempt
+    raise StoreUnavailable("others write to the same records", retry_after_ms=50)
 
 
 def by_partition(

@@ -14,11 +14,11 @@ from server.stores.embedded_users import history_record
 from server.stores.entry_codec import digest, pack_queued_erasure
 from server.stores.redis_commit import Commit, Outcome
 from server.stores.redis_keys import RedisKeys
-from server.stores.redis_link import RedisLink, busy, read, write
+from server.stores.redis_link import RedisLink, read, write
 from server.stores.redis_recommendations import RedisRecommendationLog
 from server.stores.redis_records import (
-    ATTEMPTS,
     Held,
+    attempts,
     by_partition,
     check_links,
     owner_of,
@@ -80,14 +80,13 @@ class RedisUserStore:
                 updated_time_s=max(record.updated_time_s, now_s),
             )
 
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             held = read_held(self._link, self._keys, [owner])[owner]
             commit = Commit()
             held.check(commit, self._keys)
             commit.write_record(self._keys.user(owner), pack_record(change(held.record_or_new())))
             if commit.run(self._link, self._keys.partition_of(owner)) is Outcome.DONE:
                 return
-        raise busy()
 
     def delete(self, user_id: str) -> bool:
         """Erases a user; see protocols.UserStore. Also removes what the user's linked sessions left.
@@ -111,13 +110,11 @@ class RedisUserStore:
             waiting = {
                 batch.keys[index]: index for index in range(start, min(start + _MERGED_USERS, len(batch)))
             }
-            for _ in range(ATTEMPTS):
+            for _ in attempts():
                 done, waiting = self._merge(batch, waiting)
                 changed += done
                 if not waiting:
                     break
-            else:
-                raise busy()
         return changed
 
     def _read(self, key: str, ends_s: float) -> tuple[bytes | None, bytes | None]:
@@ -144,8 +141,8 @@ class RedisUserStore:
 
     def _erase(self, partition: int, owners: list[str], user_id: str, sessions: list[str]) -> bool:
         """Removes a user's and sessions' records of one partition; returns whether there was one."""
-        user, keys = USER_PREFIX + user_id, self._keys
-        for _ in range(ATTEMPTS):
+        user, keys, found = USER_PREFIX + user_id, self._keys, False
+        for _ in attempts():
             held = read_held(self._link, keys, owners)
             # An event may be dated a little ahead of the clock: it is erased as well.
             erased_us = max([int(self._clock() * _US), *(_last_event_us(each) for each in held.values())])
@@ -161,9 +158,10 @@ class RedisUserStore:
                     commit.write("HDEL", keys.sessions(user), *(session[2:] for session in sessions))
                 entry = pack_queued_erasure(user_id, erased_us)
                 commit.write("XADD", keys.queue(partition), "*", "e", entry)
+            found = any(each.record is not None for each in held.values())
             if commit.run(self._link, partition) is Outcome.DONE:
-                return any(each.record is not None for each in held.values())
-        raise busy()
+                break
+        return found
 
     def _merge(self, batch: HistoryBatch, waiting: dict[str, int]) -> tuple[int, dict[str, int]]:
         """Returns how many records were written, and the histories that others overtook."""
