@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server.errors import FieldViolation, InvalidRequest, ShortlistError
@@ -132,8 +132,7 @@ class EngineParts:
     users_in_process: whether users are read within this process; a fallback reads a record only then.
     model_server: scores before the local scorer does; None = there is none.
     clock: monotonic seconds, that of the commands' deadlines. quality: the share of the candidates to look at now.
-    on_answer: told of each answer whether it is degraded. observe: is told of every query that was served, and the
-    number of its items.
+    observers: are told of every query that was served, and the number of its items.
     """
 
     users: UserStore
@@ -142,8 +141,7 @@ class EngineParts:
     scorer: CandidateScorer = field(default_factory=LocalScorer)
     clock: Clock = time.monotonic
     quality: Callable[[], float] = lambda: 1.0
-    on_answer: Callable[[bool], None] = lambda degraded: None
-    observe: Callable[[RecommendQuery, int], None] | None = None
+    observers: Sequence[Callable[[RecommendQuery, int], None]] = ()
     model_server: RemoteScorer | None = None
 
 
@@ -154,9 +152,8 @@ class Engine:
         self.values = values
         self.clock = parts.clock
         self.quality = parts.quality
-        self._on_answer = parts.on_answer
         self.failures = FailureLog(parts.clock)
-        self._observe = parts.observe
+        self._observers = parts.observers
         self._scenarios = _all_scenarios(values.scenarios)
         self._recommend = Pipeline(_recommend_parts(values.retrieval, parts))
         self._rank = Pipeline(_rank_parts(values.retrieval, parts))
@@ -194,8 +191,8 @@ class Engine:
             batch = self._answer(pipeline, query)
             return batch
         finally:
-            if self._observe is not None:
-                self._observe(query, 0 if batch is None else len(batch))
+            for observe in self._observers:
+                observe(query, 0 if batch is None else len(batch))
 
     def _answer(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
         try:
@@ -207,7 +204,6 @@ class Engine:
             except StageFailed as again:
                 raise ShortlistError(f"{again.stage} failed") from again
         finally:
-            self._on_answer(bool(query.degraded))
             if query.degraded:
                 self.failures.report(query)
 

@@ -42,7 +42,7 @@ def run_worker(settings: Settings, place: WorkerPlace) -> int:
 
 
 def _serve(settings: Settings, place: WorkerPlace, control: ControlBlock, heartbeat: Heartbeat) -> int:
-    from server.app import App
+    from server.app.app import App
 
     try:
         app = App.build(settings, place, control)

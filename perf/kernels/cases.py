@@ -13,6 +13,7 @@ NEIGHBOURS = 100
 CANDIDATES = 500
 DIMS = 64
 VARIANTS = 128
+SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ def make_cases(seed: int = 7, rows: int = ROWS) -> list[Case]:
         _filters,
         _user,
         _ranking,
+        _reply,
     ]
     return [case for make in makers for case in make(rng, columns)]
 
@@ -152,4 +154,26 @@ def _ranking(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[C
         Case("score_candidates", "500 x 64", tuple((rows, *model) for rows in chosen)),
         Case("exact_search", "500 x 64", tuple((user, columns["vectors"], rows) for rows in chosen)),
         Case("mmr_select", "40 -> 20", ((*order, 20, 0.3, 5),)),
+    ]
+
+
+def _reply(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:
+    rows = len(columns["price"])
+    digits = 13
+    text = rng.integers(ord("0"), ord("9") + 1, rows * digits, np.uint8)
+    offsets = np.arange(rows + 1, dtype=np.int64) * digits
+    shown = [_distinct(rng, rows, SHOWN) for _ in range(VARIANTS)]
+    found = _distinct(rng, rows, 200)
+    items = (
+        [f"item-{number:08d}" for number in range(SHOWN)],
+        rng.random(SHOWN, np.float32),
+        rng.integers(0, 64, SHOWN).astype(np.uint32) << np.uint32(1),
+        rng.integers(0, 8, SHOWN).astype(np.uint8),
+        [f"item-{number:08d}" if number % 2 else "" for number in range(SHOWN)],
+        ["" if number % 2 else "category-00001" for number in range(SHOWN)],
+    )
+    return [
+        Case("decode_ids", f"{SHOWN}", tuple((chosen, text, offsets) for chosen in shown)),
+        Case("find_because", f"{SHOWN} in 200", ((found[:SHOWN].copy(), found, found[::-1].copy()),)),
+        Case("encode_items", f"{SHOWN}", (items,)),
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from types import TracebackType
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from shortlist.channel import SERVICE_CONFIG
 from shortlist.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -24,23 +24,6 @@ from shortlist.v1 import (
 from server.features.event_types import EventType, PageType
 from server.front_settings import is_loopback
 from server.handlers.messages import CatalogItem
-
-RETRY_POLICY = {
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 3,
-                "initialBackoff": "0.01s",
-                "maxBackoff": "0.1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
-            },
-        }
-    ],
-    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
-}
-"""The service config that is published to clients: safe because reads are pure and writes idempotent."""
 
 
 @dataclass(slots=True)
@@ -63,7 +46,7 @@ class ShortlistClient:
 
     def __post_init__(self) -> None:
         options = [
-            ("grpc.service_config", json.dumps(RETRY_POLICY)),
+            ("grpc.service_config", SERVICE_CONFIG),
             ("grpc.enable_retries", 1),
             # Connections of one process are shared by address unless told otherwise; tests want one a worker.
             ("grpc.use_local_subchannel_pool", 1),

@@ -127,7 +127,7 @@ def _release_methods(
     k: int,
     seed: int,
 ) -> dict[str, Method]:
-    from server.app import engine_values
+    from server.app.values import engine_values
     from server.cli.evaluation.built_release import release_from_train
     from server.cli.evaluation.release_methods import ReleaseMethods
 

@@ -59,8 +59,7 @@ class RecommendHandler:
         """
         now_s = self._now_s()
         query = recommend_query(self._engine, self._releases.current(), command, int(now_s))
-        query.recommendation_id = new_recommendation_id(now_s)
-        return self._reply(query, self._engine.recommend(query), command, now_s)
+        return self._reply(query, self._engine.recommend, command, now_s)
 
     def similar(self, item_id: str, command: RecommendCommand) -> RecommendReply:
         """Returns items like an item. Raises NotFound for an item that the release does not know."""
@@ -69,15 +68,13 @@ class RecommendHandler:
         if release.rows_of([item_id])[0] < 0:
             raise NotFound("item", item_id, reason="ITEM_NOT_FOUND")
         query = similar_query(self._engine, release, item_id, command, int(now_s))
-        query.recommendation_id = new_recommendation_id(now_s)
-        return self._reply(query, self._engine.recommend(query), command, now_s)
+        return self._reply(query, self._engine.recommend, command, now_s)
 
     def rank(self, command: RankCommand) -> RecommendReply:
         """Returns the caller's items in order, each id once; those that the release does not know come last."""
         now_s = self._now_s()
         query = rank_query(self._engine, self._releases.current(), command, int(now_s))
-        query.recommendation_id = new_recommendation_id(now_s)
-        return self._reply(query, self._engine.rank(query), command, now_s)
+        return self._reply(query, self._engine.rank, command, now_s)
 
     def batch(self, commands: Sequence[RecommendCommand]) -> list[RecommendReply]:
         """Returns recommend() of each command, in order; those past the deadline get what is popular.
@@ -102,11 +99,13 @@ class RecommendHandler:
     def _reply(
         self,
         query: RecommendQuery,
-        batch: CandidateBatch,
+        answer: Callable[[RecommendQuery], CandidateBatch],
         command: RecommendCommand | RankCommand,
         now_s: float,
     ) -> RecommendReply:
-        reply = build_reply(query, batch, query.recommendation_id)
+        query.recommendation_id = new_recommendation_id(now_s)
+        batch = answer(query)
+        reply = build_reply(query, batch)
         if self._submit is not None:
             propensities = _propensities(query, batch)
             self._submit(partial(_log_entry, reply, command, query.page_type, int(now_s * 1e6), propensities))

@@ -27,16 +27,13 @@ _REASONS = (
 )
 """Why an item is shown is said by the first of these sources that proposed it; popularity where none did."""
 
-_RELATING = (
-    (SourceKind.CONTEXT_NEIGHBOURS, ReasonKind.SIMILAR_TO_CONTEXT),
-    (SourceKind.COLLABORATIVE, ReasonKind.SIMILAR_TO_HISTORY),
-)
-"""Sources that say which item led to each of theirs, and the reason that names it."""
+_RELATING = frozenset({ReasonKind.SIMILAR_TO_CONTEXT, ReasonKind.SIMILAR_TO_HISTORY})
+"""Reasons that name the item that led to this one; their sources say which it is."""
 
 _DISLIKED = frozenset({"ExcludedFilter", "BoughtFilter", "HiddenByUserFilter", "ContextItemFilter"})
 
 
-def build_reply(query: RecommendQuery, batch: CandidateBatch, recommendation_id: str) -> RecommendReply:
+def build_reply(query: RecommendQuery, batch: CandidateBatch) -> RecommendReply:
     """Returns the reply with the batch's candidates in their order.
 
     Unknown items of a caller's own list follow at the end in the caller's order, with score 0.
@@ -46,7 +43,7 @@ def build_reply(query: RecommendQuery, batch: CandidateBatch, recommendation_id:
     if query.caller_item_ids and missing:
         items = _with_missing(items, missing)
     return RecommendReply(
-        recommendation_id=recommendation_id,
+        recommendation_id=query.recommendation_id,
         items=items,
         served_by=served_by(query),
         release_version=query.release.version,
@@ -130,8 +127,8 @@ def _reason_texts(
     """Returns the related items' ids and the categories that the reasons name, "" where they name none."""
     kinds = reasons.tolist()
     related, categories = [""] * len(kinds), [""] * len(kinds)
-    for source, kind in _RELATING:
-        if kind not in kinds:
+    for source, kind in _REASONS:
+        if kind not in _RELATING or kind not in kinds:
             continue
         because = _because(query, source, batch)
         places = [at for at, own in enumerate(kinds) if own == kind and because[at] >= 0]

@@ -3,7 +3,8 @@
 AuthInterceptor > AdmissionInterceptor > TelemetryInterceptor > ErrorInterceptor > GateInterceptor > RequestInterceptor >
 DeadlineInterceptor > servicer
 
-The first has a file of its own (admission_interceptor.py). They wrap the unary calls of shortlist.v1 only: health and reflection answer while the server drains or is full.
+The first three have files of their own. Behind the first, all wrap the unary calls of shortlist.v1 only: health and reflection
+answer while the server drains or is full.
 """
 
 from __future__ import annotations

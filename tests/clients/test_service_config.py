@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from server.cli.client import RETRY_POLICY
+from server.cli.client import SERVICE_CONFIG
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -18,7 +18,7 @@ def published() -> dict[str, Any]:
 
 
 def test_our_own_client_follows_it() -> None:
-    assert published() == RETRY_POLICY
+    assert published() == json.loads(SERVICE_CONFIG)
 
 
 def test_the_api_guide_shows_it() -> None:

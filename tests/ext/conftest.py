@@ -11,7 +11,7 @@ import ext
 from ext import reference
 
 COMPILED_MODULES = (
-    "blend", "cross_features", "history", "masks", "mmr", "neighbours", "scoring", "topk", "towers",
+    "blend", "cross_features", "history", "masks", "mmr", "neighbours", "reply", "scoring", "topk", "towers",
 )  # fmt: skip
 
 

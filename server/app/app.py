@@ -7,70 +7,58 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from server.access.tls_files import TlsContent, TlsPaths, read_tls
-from server.access.tokens import TokenTable, read_tokens
-from server.access.watched_files import WatchedFiles
-from server.admission.admission import Admission, AdmissionValues
-from server.admission.gradient_limit import GradientValues
-from server.admission.quality_factor import QualityValues
+from server.admission.admission import Admission
+from server.app.values import (
+    admin_options,
+    admission_values,
+    engine_values,
+    metric_values,
+    server_options,
+    trace_values,
+)
 from server.circuit_breaker import BreakerValues
 from server.control_block import ControlBlock
 from server.degraded_share import DegradedShare
-from server.engine import Engine, EngineParts, EngineValues, RetrievalValues
+from server.engine import Engine, EngineParts
 from server.errors import ReleaseRefused, StoreUnavailable
-from server.features.event_types import PageType
-from server.front_settings import is_loopback
 from server.handlers.catalog import CatalogHandler
 from server.handlers.events import EventsHandler
 from server.handlers.profiles import ProfileHandler
 from server.handlers.recommend import RecommendHandler
 from server.handlers.releases import ReleaseHandler
-from server.pipeline.budget import BudgetValues
 from server.pipeline.side_effect_runner import SideEffect, SideEffectRunner
-from server.query import ScenarioValues
 from server.query_observation import observe_query
 from server.release_switch import ReleaseSwitch
 from server.release_watcher import ReleaseWatcher
 from server.releases.model_repository import REPOSITORY_DIR
 from server.releases.release_holder import ReleaseHolder
-from server.rpc.connection_limits import ConnectionLimits
 from server.rpc.rpc_server import RpcServer
 from server.rpc.server_builder import (
     RECOMMENDATION_SERVICE,
     PublicUseCases,
-    ServerOptions,
     build_admin_server,
     build_server,
 )
-from server.running_server import metrics_path
 from server.scorer_observation import ObservedScorer
-from server.settings import ScenarioSettings, Settings
+from server.settings import Settings
 from server.side_effects.recommendation_file_effect import RecommendationFileEffect
 from server.side_effects.recommendation_store_effect import RecommendationStoreEffect
 from server.storage import open_store
 from server.store_observation import ObservedUsers
 from server.stores.protocols import LoggedRecommendation
 from server.stores.store import Store
-from server.telemetry.keeping import KeepValues
 from server.telemetry.logs import lines_suppressed
-from server.telemetry.trace_exporter import ExportValues
 from server.worker_place import WorkerPlace
-from server.worker_telemetry import MetricValues, TraceValues, WorkerTelemetry
+from server.worker_telemetry import WorkerTelemetry
 
 if TYPE_CHECKING:
     from server.inference.open_model_server import ModelServer
 
 log = logging.getLogger(__name__)
 
-_ADMIN_THREADS = 2
-# Threads that compute take the interpreter's lock from the one that receives calls, half a millisecond at a time each: with
-# eight of them it comes to receive some hundred calls a second, and everything waits in gRPC core.
-_COMPUTING_THREADS = 2
-_ADMIN_DEADLINE_MS = 60_000.0
 _STOP_TIMEOUT_S = 5.0
 
 
@@ -107,20 +95,19 @@ class App:
         )
         watcher.look()
         effects = _side_effects(settings, place, store)
-        telemetry = WorkerTelemetry(_trace_values(settings), _metric_values(settings, place))
-        admission = Admission(_admission_values(settings))
+        telemetry = WorkerTelemetry(trace_values(settings), metric_values(settings, place))
+        admission = Admission(admission_values(settings))
         servers: list[RpcServer] = []
         degraded = DegradedShare(lambda now: servers[0].set_degraded(RECOMMENDATION_SERVICE, now))
         parts = EngineParts(
             users=store.users if store.in_process else ObservedUsers(store.users),
             users_in_process=store.in_process,
             quality=lambda: admission.quality.factor,
-            on_answer=degraded.observe,
-            observe=observe_query,
+            observers=(observe_query, lambda query, items: degraded.observe(bool(query.degraded))),
             model_server=None if model_server is None else ObservedScorer(model_server.scorer),
         )
         public = _public_use_cases(settings, store, holder, control, effects, parts)
-        options = _server_options(settings, place.port)
+        options = server_options(settings, place.port)
         servers.append(build_server(public, options, admission, telemetry.requests))
         if place.seat == 0:
             releases = ReleaseHandler(
@@ -128,7 +115,7 @@ class App:
                 switch=ReleaseSwitch(control).announce_and_wait,
                 statuses=ReleaseSwitch(control).statuses,
             )
-            options = _admin_options(settings, place.admin_port)
+            options = admin_options(settings, place.admin_port)
             servers.append(build_admin_server(releases, options, telemetry.requests))
         _poll(telemetry, holder, effects, servers[0])
         if not store.in_process:
@@ -271,33 +258,6 @@ def _public_use_cases(
     )
 
 
-def _trace_values(settings: Settings) -> TraceValues:
-    knobs = settings.telemetry
-    return TraceValues(
-        url=knobs.traces_url,
-        service_name=knobs.service_name,
-        timeout_s=knobs.traces_timeout_s,
-        keep=KeepValues(knobs.traces_head_ratio, knobs.traces_slow_ms, knobs.traces_rate_max),
-        export=ExportValues(queue_max=knobs.traces_queue_max),
-    )
-
-
-def _metric_values(settings: Settings, place: WorkerPlace) -> MetricValues:
-    budget = settings.budget
-    groups = {
-        "shortlist.features": budget.user_record_ms,
-        "shortlist.retrieve": budget.retrieval_ms,
-        "shortlist.rank": budget.scoring_ms,
-        "shortlist.postrank": budget.rerank_ms,
-    }
-    return MetricValues(
-        path=metrics_path(settings.data_dir),
-        slot=place.slot,
-        budgets_s={group: time_ms / 1e3 for group, time_ms in groups.items()},
-        queue_max=settings.telemetry.metrics_queue_max,
-    )
-
-
 def _poll(
     telemetry: WorkerTelemetry,
     holder: ReleaseHolder,
@@ -317,104 +277,3 @@ def _poll(
     telemetry.poll_queue("recommendation_log", lambda: effects.waiting)
     telemetry.poll_dropped("log_lines", lines_suppressed)
     telemetry.poll_dropped("recommendation_log", lambda: effects.dropped + effects.failed)
-
-
-def _server_options(settings: Settings, port: int) -> ServerOptions:
-    knobs = settings.server
-    return ServerOptions(
-        host=knobs.host,
-        port=port,
-        reuse_port=True,
-        threads=knobs.threads_per_worker,
-        read_threads=_read_threads(settings),
-        admission=_admission_values(settings),
-        retry_after_ms=(settings.admission.retry_after_ms, settings.admission.prefetch_retry_after_ms),
-        read_message_bytes_max=knobs.read_message_bytes_max,
-        connections=_connection_limits(settings),
-        stuck_threads_timeout_ms=knobs.stuck_threads_timeout_ms,
-        future_event_tolerance_s=knobs.future_event_tolerance_s,
-        deadline_ms=settings.budget.deadline_ms,
-        reflection=knobs.reflection,
-        tokens=_tokens(settings),
-        tls=_tls(settings),
-    )
-
-
-def _read_threads(settings: Settings) -> int:
-    """Returns how many threads answer reads: few where they only compute, as many as others where they wait."""
-    knobs = settings.server
-    waits = bool(settings.model_server.url) or not settings.store.url.startswith("lmdb:")
-    return knobs.read_threads_per_worker or (knobs.threads_per_worker if waits else _COMPUTING_THREADS)
-
-
-def _connection_limits(settings: Settings) -> ConnectionLimits:
-    names = [field.name for field in fields(ConnectionLimits)]
-    return ConnectionLimits(**{name: getattr(settings.server, name) for name in names})
-
-
-def _tokens(settings: Settings) -> WatchedFiles[TokenTable] | None:
-    path = Path(settings.security.tokens_file)
-    return WatchedFiles([path], lambda: read_tokens(path)) if settings.security.tokens_file else None
-
-
-def _tls(settings: Settings) -> WatchedFiles[TlsContent] | None:
-    knobs = settings.security
-    if not knobs.tls_certificate_file:
-        return None
-    authority = Path(knobs.tls_client_authority_file) if knobs.tls_client_authority_file else None
-    paths = TlsPaths(Path(knobs.tls_certificate_file), Path(knobs.tls_key_file), authority)
-    return WatchedFiles(paths.all, lambda: read_tls(paths))
-
-
-def _admission_values(settings: Settings) -> AdmissionValues:
-    knobs, most = settings.admission, settings.server.concurrent_requests_max
-    return AdmissionValues(
-        gradient=GradientValues(
-            limit_min=min(knobs.limit_min, most),
-            limit_initial=min(max(knobs.limit_initial, knobs.limit_min), most),
-            limit_max=most,
-            latency_low_ms=knobs.latency_low_ms,
-            latency_high_ms=settings.budget.deadline_ms - settings.budget.reserve_ms,
-        ),
-        quality=QualityValues(
-            enabled=knobs.quality,
-            target_ms=knobs.quality_latency_ms,
-            percentile=knobs.quality_percentile,
-            floor=knobs.quality_floor,
-        ),
-        adaptive=knobs.adaptive,
-        prefetch_share=knobs.prefetch_share,
-        window_ms=knobs.window_ms,
-    )
-
-
-def _admin_options(settings: Settings, port: int) -> ServerOptions:
-    # Reusable as well: worker 0's successor listens before worker 0 has drained.
-    return ServerOptions(
-        host=settings.server.admin_host,
-        port=port,
-        reuse_port=True,
-        threads=_ADMIN_THREADS,
-        admission=AdmissionValues(adaptive=False),
-        deadline_ms=_ADMIN_DEADLINE_MS,
-        reflection=settings.server.reflection,
-        tokens=_tokens(settings),
-        tls=None if is_loopback(settings.server.admin_host) else _tls(settings),
-    )
-
-
-def engine_values(settings: Settings) -> EngineValues:
-    """Returns the engine's knobs. A scenario named after a page type is used on that page unless it says otherwise."""
-    return EngineValues(
-        budget=BudgetValues(**settings.budget.model_dump()),
-        retrieval=RetrievalValues(**settings.retrieval.model_dump()),
-        quality_degraded_below=settings.admission.quality_degraded_below,
-        scenarios={name: _scenario_values(name, values) for name, values in settings.scenarios.items()},
-    )
-
-
-def _scenario_values(name: str, settings: ScenarioSettings) -> ScenarioValues:
-    values = settings.model_dump()
-    if name in PageType.__members__ and "page_type" not in settings.model_fields_set:
-        values["page_type"] = name
-    return ScenarioValues(**values)

@@ -1,0 +1,1 @@
+"""The composition root: a worker put together from the settings."""
