@@ -59,6 +59,16 @@ def test_a_missing_item_is_noticed(tmp_path: Path) -> None:
     assert find_lost(index, vectors, 5).tolist() == [99]
 
 
+def test_a_few_items_that_are_not_found_are_named_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offline.ann.find_lost", lambda *_: np.array([3]))
+    options = AnnOptions(unreached_share_max=0.05)
+    report = build_ann_index(unit_vectors(30), tmp_path / "index", options)
+    assert (report.attempts, report.unreached_rows.tolist()) == (1, [3])
+    assert report.unreached_rows.dtype == np.int32
+
+
 def test_an_index_that_cannot_be_made_whole_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
