@@ -3,13 +3,14 @@
 usearch scales each vector to its own length before it rounds to int8, so an int8 index ranks by cosine whatever
 its metric is called; item vectors are of unit length for this reason. Vectors are added by one thread: concurrent
 adds lose nodes. An item that a search for its own vector does not find could never be recommended, so that is
-checked. A few of them are named, and the server looks at them beside the index: links for everybody, until the last
-one is found, would make every search twice as dear. Where they are more than a few the index is built anew: those
-that were lost go in first, because the nodes that come early are linked best, and in the end every node gets more
-links. Rows near each other are near in memory when the index is filled in row order, which makes searches cheaper,
-but a graph that is grown region by region loses items; a random skeleton that goes in first holds the regions
-together. Items whose vectors are equal in int8 crowd each other's links out, so from the second build on such
-vectors are moved apart a little; scores that count are computed from the exact vectors.
+checked. Items that are lost are taken out and added again, now that the graph is whole, which links most of them anew in
+a moment; the few that still are not found are named, and the server looks at them beside the index. To link the very last
+one by more links for everybody would make every search twice as dear. Where they are more than a few all the same, the
+index is built anew: those that were lost go in first, because the nodes that come early are linked best, and in the
+end every node gets more links. Rows near each other are near in memory when the index is filled in row order, which
+makes searches cheaper, but a graph that is grown region by region loses items; a random skeleton that goes in first
+holds the regions together. Items whose vectors are equal in int8 crowd each other's links out, so from the second
+build on such vectors are moved apart a little; scores that count are computed from the exact vectors.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ class AnnOptions:
     attempts_max: builds before it is given up. patient_attempts: builds before the links are doubled each time.
     skeleton_share: share of the items, chosen at random, that are added before the others. spread: standard
     deviation, a component, by which equal vectors are moved apart. unreached_share_max: share of the items that the
-    server may have to look at beside the index.
+    server may have to look at beside the index. relinks: how often the lost are added again.
     """
 
     connectivity: int = 16
-    expansion_add: int = 128
+    expansion_add: int = 64
     expansion_search: int = 64
     self_search_count: int = 20
     attempts_max: int = 6
@@ -50,6 +51,7 @@ class AnnOptions:
     skeleton_share: float = 0.1
     spread: float = 0.01
     unreached_share_max: float = 0.0005
+    relinks: int = 2
     recall_queries: int = 500
     recall_count: int = 200
     seed: int = 0
@@ -89,7 +91,7 @@ def build_ann_index(
         )
         order = _order(len(vectors), ever_lost, options)
         index = _build(placed, order, connectivity, options, progress)
-        lost = find_lost(index, vectors, options.self_search_count)
+        lost = _relink(index, placed, find_lost(index, vectors, options.self_search_count), vectors, options)
         ever_lost = np.union1d(ever_lost, lost)
         if len(lost) <= options.unreached_share_max * len(vectors):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +101,20 @@ def build_ann_index(
         if attempt >= options.patient_attempts:
             connectivity *= 2
     raise UnreachableItems(f"{len(lost)} of {len(vectors)} items cannot be found in the ANN index")
+
+
+def _relink(
+    index: Index, placed: Floats, lost: NDArray[np.int64], vectors: Floats, options: AnnOptions
+) -> NDArray[np.int64]:
+    """Adds what is lost once more, a few times; returns the rows that are lost in the end."""
+    for _ in range(options.relinks):
+        if not len(lost):
+            break
+        index.remove(lost.astype(np.uint64))
+        index.add(lost.astype(np.uint64), placed[lost], threads=1)
+        # A node that is linked anew may cost another its links, so all are looked for again.
+        lost = find_lost(index, vectors, options.self_search_count)
+    return lost
 
 
 def find_lost(index: Index, vectors: Floats, count: int) -> NDArray[np.int64]:
