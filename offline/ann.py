@@ -3,12 +3,14 @@
 usearch scales each vector to its own length before it rounds to int8, so an int8 index ranks by cosine whatever
 its metric is called; item vectors are of unit length for this reason. Vectors are added by one thread: concurrent
 adds lose nodes. An item that a search for its own vector does not find could never be recommended, so that is
-checked, and the index is built anew until every item is found: those that were lost go in first, because the nodes
-that come early are linked best, and in the end every node gets more links. Rows near each other are near in memory
-when the index is filled in row order, which makes searches cheaper, but a graph that is grown region by region loses
-items; a random skeleton that goes in first holds the regions together. Items whose vectors are equal in
-int8 crowd each other's links out, so from the second build on such vectors are moved apart a little; scores that
-count are computed from the exact vectors.
+checked. Items that are lost are taken out and added again, now that the graph is whole, which links most of them anew in
+a moment; the few that still are not found are named, and the server looks at them beside the index. To link the very last
+one by more links for everybody would make every search twice as dear. Where they are more than a few all the same, the
+index is built anew: those that were lost go in first, because the nodes that come early are linked best, and in the
+end every node gets more links. Rows near each other are near in memory when the index is filled in row order, which
+makes searches cheaper, but a graph that is grown region by region loses items; a random skeleton that goes in first
+holds the regions together. Items whose vectors are equal in int8 crowd each other's links out, so from the second
+build on such vectors are moved apart a little; scores that count are computed from the exact vectors.
 """
 
 from __future__ import annotations
@@ -36,17 +38,20 @@ class AnnOptions:
     self_search_count: places among which an item must find itself, or an item with an equal vector.
     attempts_max: builds before it is given up. patient_attempts: builds before the links are doubled each time.
     skeleton_share: share of the items, chosen at random, that are added before the others. spread: standard
-    deviation, a component, by which equal vectors are moved apart.
+    deviation, a component, by which equal vectors are moved apart. unreached_share_max: share of the items that the
+    server may have to look at beside the index. relinks: how often the lost are added again.
     """
 
     connectivity: int = 16
-    expansion_add: int = 128
+    expansion_add: int = 64
     expansion_search: int = 64
     self_search_count: int = 20
     attempts_max: int = 6
     patient_attempts: int = 3
     skeleton_share: float = 0.1
     spread: float = 0.01
+    unreached_share_max: float = 0.0005
+    relinks: int = 2
     recall_queries: int = 500
     recall_count: int = 200
     seed: int = 0
@@ -54,16 +59,20 @@ class AnnOptions:
 
 @dataclass(frozen=True, slots=True)
 class AnnReport:
-    """What was built. recall: share of the exact recall_count best that the index finds, mean over items."""
+    """What was built. recall: share of the exact recall_count best that the index finds, mean over items.
+
+    unreached_rows: int32, ascending, those that a search for their own vector misses.
+    """
 
     items: int
     connectivity: int
     attempts: int
     recall: float
+    unreached_rows: NDArray[np.int32]
 
 
 class UnreachableItems(RuntimeError):
-    """Some items cannot be found in the index, however many links it is given."""
+    """Too many items cannot be found in the index, however many links it is given."""
 
 
 def build_ann_index(
@@ -71,7 +80,7 @@ def build_ann_index(
 ) -> AnnReport:
     """Writes the index of vectors, float32[I, V], to a file and returns what it is worth.
 
-    Raises UnreachableItems when an item cannot be found after attempts_max builds.
+    Raises UnreachableItems when too many items cannot be found after attempts_max builds.
     """
     options = options or AnnOptions()
     connectivity = options.connectivity
@@ -82,15 +91,30 @@ def build_ann_index(
         )
         order = _order(len(vectors), ever_lost, options)
         index = _build(placed, order, connectivity, options, progress)
-        lost = find_lost(index, vectors, options.self_search_count)
+        lost = _relink(index, placed, find_lost(index, vectors, options.self_search_count), vectors, options)
         ever_lost = np.union1d(ever_lost, lost)
-        if not len(lost):
+        if len(lost) <= options.unreached_share_max * len(vectors):
             path.parent.mkdir(parents=True, exist_ok=True)
             index.save(str(path))
-            return AnnReport(len(vectors), connectivity, attempt, _recall(index, vectors, options))
+            recall = _recall(index, vectors, options)
+            return AnnReport(len(vectors), connectivity, attempt, recall, lost.astype(np.int32))
         if attempt >= options.patient_attempts:
             connectivity *= 2
     raise UnreachableItems(f"{len(lost)} of {len(vectors)} items cannot be found in the ANN index")
+
+
+def _relink(
+    index: Index, placed: Floats, lost: NDArray[np.int64], vectors: Floats, options: AnnOptions
+) -> NDArray[np.int64]:
+    """Adds what is lost once more, a few times; returns the rows that are lost in the end."""
+    for _ in range(options.relinks):
+        if not len(lost):
+            break
+        index.remove(lost.astype(np.uint64))
+        index.add(lost.astype(np.uint64), placed[lost], threads=1)
+        # A node that is linked anew may cost another its links, so all are looked for again.
+        lost = find_lost(index, vectors, options.self_search_count)
+    return lost
 
 
 def find_lost(index: Index, vectors: Floats, count: int) -> NDArray[np.int64]:
@@ -101,10 +125,12 @@ def find_lost(index: Index, vectors: Floats, count: int) -> NDArray[np.int64]:
     lost: list[int] = []
     for start in range(0, len(vectors), _CHUNK_ROWS):
         chunk = vectors[start : start + _CHUNK_ROWS]
-        for offset, keys in enumerate(_search(index, chunk, count)):
-            row = start + offset
-            if row not in keys and not _is_crowded_out(index, vectors, row, keys, count):
-                lost.append(row)
+        keys, counts = _search(index, chunk, count)
+        own = keys == np.arange(start, start + len(chunk))[:, None]
+        found = (own & (np.arange(keys.shape[1]) < counts[:, None])).any(axis=1)
+        for at in np.flatnonzero(~found):
+            if not _is_crowded_out(index, vectors, start + int(at), keys[at, : counts[at]], count):
+                lost.append(start + int(at))
     return np.array(lost, np.int64)
 
 
@@ -171,16 +197,17 @@ def _recall(index: Index, vectors: Floats, options: AnnOptions) -> float:
     rows = rng.choice(len(vectors), min(options.recall_queries, len(vectors)), replace=False)
     count = min(options.recall_count, len(vectors))
     exact = np.argsort(-(vectors[rows] @ vectors.T), axis=1, kind="stable")[:, :count]
-    found = _search(index, vectors[rows], count)
-    hits = [len(np.intersect1d(e, f)) for e, f in zip(exact, found, strict=True)]
+    keys, counts = _search(index, vectors[rows], count)
+    hits = [len(np.intersect1d(e, f[:n])) for e, f, n in zip(exact, keys, counts, strict=True)]
     return float(np.mean(hits) / count)
 
 
-def _search(index: Index, vectors: Floats, count: int) -> list[NDArray[np.int64]]:
-    """Returns the keys found for each vector, best first."""
+def _search(index: Index, vectors: Floats, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the keys found for each vector, int64[n, count], best first, and how many of a row's are valid."""
     # One vector gives matches of another type than several do.
     if len(vectors) == 1:
-        return [np.asarray(index.search(vectors[0], count, threads=1).keys, np.int64)]
+        keys = np.asarray(index.search(vectors[0], count, threads=1).keys, np.int64)
+        return keys[None, :], np.array([len(keys)])
     matches = index.search(vectors, count, threads=1)
-    keys, counts = np.asarray(matches.keys, np.int64), matches.counts  # type: ignore[union-attr]
-    return [row[:found] for row, found in zip(keys, counts, strict=True)]
+    keys = np.asarray(matches.keys, np.int64)
+    return keys, np.asarray(matches.counts, np.int64)  # type: ignore[union-attr]

@@ -79,7 +79,7 @@ def assemble_release(
 ) -> AssembledRelease:
     """Returns all that the release is made of. progress: of the ANN index, the long part.
 
-    Raises offline.ann.UnreachableItems when an item cannot be found in the index.
+    Raises offline.ann.UnreachableItems when too many items cannot be found in the index.
     """
     model_dir, items = work_dir / MODEL_DIR, merged.items
     model = json.loads((model_dir / "model.json").read_text("utf-8"))
@@ -93,6 +93,7 @@ def assemble_release(
         **_columns(items, spare_rows),
         **{_vector_path(name): _with_spare(array, spare_rows) for name, array in vectors.items()},
         **_candidates(work_dir / CANDIDATES_DIR),
+        "ann/unreached_rows.npy": ann.unreached_rows,
         **{weight_path(n): np.load(model_dir / "weights" / f"{n}.npy") for n in MODEL_WEIGHTS},
         **{
             f"text_encoder/{n}.npy": np.load(model_dir / "text_encoder" / f"{n}.npy")

@@ -155,8 +155,13 @@ class Engine:
         self.failures = FailureLog(parts.clock)
         self._observers = parts.observers
         self._scenarios = _all_scenarios(values.scenarios)
-        self._recommend = Pipeline(_recommend_parts(values.retrieval, parts))
-        self._rank = Pipeline(_rank_parts(values.retrieval, parts))
+        retrieval = values.retrieval
+        self.remembered = RememberedUserHydrator(
+            retrieval.remembered_users_max, retrieval.remembered_age_max_s
+        )
+        hydrators = _hydrators(retrieval, parts, self.remembered)
+        self._recommend = Pipeline(_recommend_parts(retrieval, parts, hydrators))
+        self._rank = Pipeline(_rank_parts(retrieval, parts, hydrators))
 
     def scenario(self, name: str, page_type: PageType) -> tuple[str, ScenarioValues]:
         """Returns a scenario by name, or the page type's own where the name is empty. Raises InvalidRequest."""
@@ -226,14 +231,17 @@ def _all_scenarios(given: Mapping[str, ScenarioValues]) -> dict[str, ScenarioVal
     return defaults | dict(given)
 
 
+Hydrators = tuple[QueryHydrator[RecommendQuery, object], ...]
+
+
 def _hydrators(
-    retrieval: RetrievalValues, parts: EngineParts
-) -> tuple[QueryHydrator[RecommendQuery, object], ...]:
+    retrieval: RetrievalValues, parts: EngineParts, remembered: RememberedUserHydrator
+) -> Hydrators:
     return (
         RequestItemsHydrator(),
         UserRecordHydrator(parts.users),
         ContextHydrator(),
-        RememberedUserHydrator(retrieval.remembered_users_max, retrieval.remembered_age_max_s),
+        remembered,
         HistoryHydrator(retrieval.history_half_life_days),
         UnwantedItemsHydrator(),
         UserFeaturesHydrator(),
@@ -241,7 +249,9 @@ def _hydrators(
     )
 
 
-def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> PipelineParts[RecommendQuery]:
+def _recommend_parts(
+    retrieval: RetrievalValues, parts: EngineParts, hydrators: Hydrators
+) -> PipelineParts[RecommendQuery]:
     number = {kind: at for at, kind in enumerate(RECOMMEND_KINDS)}
     collaborative, embedding, popularity = retrieval.quotas
     extra = (retrieval.context_neighbours_max, retrieval.fresh_items_max)
@@ -249,7 +259,7 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
     repeat = RepeatReranker(number[SourceKind.REPEAT])
     shortlist = ShortlistSelector(SHORTLIST_FACTOR, context, repeat)
     return PipelineParts(
-        hydrators=_hydrators(retrieval, parts),
+        hydrators=hydrators,
         sources=(
             ContextNeighboursSource(retrieval.context_neighbours_max),
             FreshSource(retrieval.fresh_items_max),
@@ -290,11 +300,13 @@ def _recommend_parts(retrieval: RetrievalValues, parts: EngineParts) -> Pipeline
     )
 
 
-def _rank_parts(retrieval: RetrievalValues, parts: EngineParts) -> PipelineParts[RecommendQuery]:
+def _rank_parts(
+    retrieval: RetrievalValues, parts: EngineParts, hydrators: Hydrators
+) -> PipelineParts[RecommendQuery]:
     number = {kind: at for at, kind in enumerate(RANK_KINDS)}
     collaborative, embedding, popularity = retrieval.quotas
     return PipelineParts(
-        hydrators=_hydrators(retrieval, parts),
+        hydrators=hydrators,
         sources=(
             CallerSource(),
             CollaborativeSource(collaborative),

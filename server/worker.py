@@ -6,6 +6,7 @@ that a start or a drain that hangs is noticed like any other hang.
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 # A thread that comes back from LMDB or a kernel waits this long for the interpreter's lock when others are busy, and
 # does so several times a request; Python's own 5 ms would add up to the deadline.
 _SWITCH_INTERVAL_S = 0.0005
+
+# Requests leave no cycles behind, and what is made until the first of them stays: collections are to look at neither.
+_GARBAGE_THRESHOLD = 10_000
 _MASKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
@@ -49,6 +53,9 @@ def _serve(settings: Settings, place: WorkerPlace, control: ControlBlock, heartb
     except ShortlistError as error:
         log.error("this server cannot start: %s (%s)", error.message, error.reason)
         return EXIT_CONFIGURATION
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
     app.start()
     heartbeat.watch(app.threads_stuck)
     control.set_state(place.slot, WorkerState.SERVING)

@@ -11,7 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from server.telemetry.call_counts import CallCounts
-from server.telemetry.families import BREAKERS, DROPPED, FEATURES_AGE, QUEUES, RELEASE_AGE, TRACES
+from server.telemetry.families import (
+    BREAKERS,
+    DROPPED,
+    FEATURES_AGE,
+    QUEUES,
+    RELEASE_AGE,
+    REMEMBERED,
+    TRACES,
+)
 from server.telemetry.keeping import KEEP_REASONS, KeepValues, TraceKeeper
 from server.telemetry.metric_file import MetricFile
 from server.telemetry.request_telemetry import RequestTelemetry
@@ -68,6 +76,11 @@ class WorkerTelemetry:
     def poll_breaker(self, dependency: str, state: Callable[[], int]) -> None:
         """Follows the state of a dependency's circuit breaker, a BreakerState."""
         self.metrics.poll_gauge(state, BREAKERS, dependency)
+
+    def poll_remembered(self, hits: Callable[[], int], misses: Callable[[], int]) -> None:
+        """Follows how often a user's features and lists were at hand, and how often not."""
+        self.metrics.poll_counter(hits, REMEMBERED, "hit")
+        self.metrics.poll_counter(misses, REMEMBERED, "miss")
 
     def poll_dropped(self, what: str, dropped: Callable[[], int]) -> None:
         """Follows a count of what was let go."""

@@ -64,6 +64,7 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
         **make_neighbours(shape, items),
         **popularity,
         **encoder.to_arrays(),
+        "unreached_rows": report.unreached_rows,
     }
     arrays = {file.path: named[file.name] for file in ARRAY_FILES}
     arrays.update({weight_path(name): weight for name, weight in weights.items()})

@@ -106,7 +106,8 @@ class App:
             observers=(observe_query, lambda query, items: degraded.observe(bool(query.degraded))),
             model_server=None if model_server is None else ObservedScorer(model_server.scorer),
         )
-        public = _public_use_cases(settings, store, holder, control, effects, parts)
+        engine = Engine(engine_values(settings), parts)
+        public = _public_use_cases(engine, store, holder, control, effects)
         options = server_options(settings, place.port)
         servers.append(build_server(public, options, admission, telemetry.requests))
         if place.seat == 0:
@@ -118,6 +119,7 @@ class App:
             options = admin_options(settings, place.admin_port)
             servers.append(build_admin_server(releases, options, telemetry.requests))
         _poll(telemetry, holder, effects, servers[0])
+        telemetry.poll_remembered(lambda: engine.remembered.hits, lambda: engine.remembered.misses)
         if not store.in_process:
             telemetry.poll_breaker("store", store.worst_breaker)
         if model_server is not None:
@@ -242,14 +244,12 @@ def _side_effects(
 
 
 def _public_use_cases(
-    settings: Settings,
+    engine: Engine,
     store: Store,
     holder: ReleaseHolder,
     control: ControlBlock,
     effects: SideEffectRunner[LoggedRecommendation],
-    parts: EngineParts,
 ) -> PublicUseCases:
-    engine = Engine(engine_values(settings), parts)
     return PublicUseCases(
         recommend=RecommendHandler(engine, holder, effects.submit),
         events=EventsHandler(store.events, store.recommendations),

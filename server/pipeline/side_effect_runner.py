@@ -66,7 +66,7 @@ class SideEffectRunner(Generic[EntryT]):
         *,
         queue_max: int,
         batch_max: int = 256,
-        linger_s: float = 0.002,
+        linger_s: float = 0.01,
     ) -> None:
         self._effects = tuple(effects)
         self._queue_max = queue_max

@@ -48,24 +48,30 @@ class Stage(Generic[QueryT]):
         return True
 
     def _call(
-        self, query: QueryT, candidates_in: int, hook: Callable[[], _ValueT], check: Callable[[_ValueT], int]
+        self,
+        query: QueryT,
+        candidates_in: int,
+        hook: Callable[..., _ValueT],
+        given: tuple[object, ...],
+        check: Callable[..., int],
+        *held_to: object,
     ) -> _ValueT | None:
-        """Returns the hook's value, or None where the stage was late or failed open.
+        """Returns hook(query, *given), or None where the stage was late or failed open.
 
-        check: raises ContractBroken or UnusableValue for a value that may not be used; else returns how many
-        candidates the value stands for. Raises StageFailed where the stage is essential.
+        check: called with the value and held_to; raises ContractBroken or UnusableValue for a value that may not be
+        used; else returns how many candidates the value stands for. Raises StageFailed where the stage is essential.
         """
-        clock = query.budget.clock
-        started_s = clock()
+        budget = query.budget
+        started_s = budget.clock()
         reason = self.policy.fail_open
-        ends_s = query.budget.group_ends_s if self.costly else query.budget.work_ends_s
+        ends_s = budget.group_ends_s if self.costly else budget.work_ends_s
         if reason is not None and started_s >= ends_s:
             query.degrade(DegradedReason.DEADLINE)
             self._record(query, started_s, candidates_in, candidates_in, late=True)
             return None
         try:
-            value = hook()
-            candidates_out = check(value)
+            value = hook(query, *given)
+            candidates_out = check(value, *held_to)
         except ContractBroken:
             discard_thread_scratch()
             raise
@@ -76,7 +82,9 @@ class Stage(Generic[QueryT]):
                 raise StageFailed(self.name, DegradedReason.INTERNAL) from error
             query.degrade(reason)
             return None
-        self._record(query, started_s, candidates_in, candidates_out)
+        query.records.append(
+            StageRecord(self.name, self.kind, started_s, budget.clock(), candidates_in, candidates_out)
+        )
         return value
 
     def _record(

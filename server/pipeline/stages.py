@@ -49,7 +49,7 @@ class QueryHydrator(Stage[QueryT], Generic[QueryT, _FieldT], kind="query_hydrato
     def run(self, query: QueryT) -> None:
         """Sets the field."""
         if self.enabled(query):
-            value = self._call(query, 0, lambda: self.hydrate(query), _no_candidates)
+            value = self._call(query, 0, self.hydrate, (), _no_candidates)
             if value is not None:
                 setattr(query, self.produces, value)
 
@@ -69,7 +69,7 @@ class Source(Stage[QueryT], kind="source"):
         """Returns the list; an empty one where the source is off, late or failed."""
         if not self.enabled(query):
             return NOTHING_RETRIEVED
-        return self._call(query, 0, lambda: self.retrieve(query), self._check) or NOTHING_RETRIEVED
+        return self._call(query, 0, self.retrieve, (), self._check) or NOTHING_RETRIEVED
 
     def _check(self, found: Retrieved) -> int:
         self._check_array(found.rows, "rows", np.int32, (-1,))
@@ -90,7 +90,7 @@ class Merger(Stage[QueryT], kind="merger"):
     def run(self, query: QueryT, lists: Sequence[Retrieved]) -> CandidateBatch:
         """Returns the batch."""
         proposed = sum(len(found.rows) for found in lists)
-        batch = self._call(query, proposed, lambda: self.merge(query, lists), len)
+        batch = self._call(query, proposed, self.merge, (lists,), len)
         if batch is None:
             raise ContractBroken(f"{self.name}: a merger is essential")
         return batch
@@ -108,7 +108,7 @@ class Filter(Stage[QueryT], kind="filter"):
         """Narrows `kept`, the mask that the filters before it have left."""
         if self.enabled(query):
             before = int(np.count_nonzero(kept))
-            self._call(query, before, lambda: self.keep(query, batch), lambda mask: self._narrow(mask, kept))
+            self._call(query, before, self.keep, (batch,), self._narrow, kept)
 
     def _narrow(self, mask: NDArray[np.bool_], kept: NDArray[np.bool_]) -> int:
         self._check_array(mask, "mask", np.bool_, kept.shape)
@@ -132,9 +132,7 @@ class FeatureAssembler(Stage[QueryT], kind="feature_assembler"):
         """Returns the batch with its features; unchanged where the stage is off, late or failed."""
         if not self.enabled(query) or not len(batch):
             return batch
-        features = self._call(
-            query, len(batch), lambda: self.assemble(query, batch), lambda made: self._check(made, len(batch))
-        )
+        features = self._call(query, len(batch), self.assemble, (batch,), self._check, len(batch))
         return batch if features is None else batch.with_features(features)
 
     def _check(self, features: NDArray[np.float32], candidates: int) -> int:
@@ -157,9 +155,7 @@ class Scorer(Stage[QueryT], kind="scorer"):
         """Returns the batch with its scores, and names itself in the query; unchanged where it did not score."""
         if not self.enabled(query) or not len(batch):
             return batch
-        scores = self._call(
-            query, len(batch), lambda: self.score(query, batch), lambda made: self._check(made, len(batch))
-        )
+        scores = self._call(query, len(batch), self.score, (batch,), self._check, len(batch))
         if scores is None:
             return batch
         query.scored_by = self.name
@@ -187,12 +183,7 @@ class Reranker(Stage[QueryT], kind="reranker"):
         """Returns the batch with its new priorities; unchanged where the stage is off, late or failed."""
         if not self.enabled(query) or not len(batch):
             return batch
-        factors = self._call(
-            query,
-            len(batch),
-            lambda: self.multipliers(query, batch),
-            lambda made: self._check(made, len(batch)),
-        )
+        factors = self._call(query, len(batch), self.multipliers, (batch,), self._check, len(batch))
         return batch if factors is None else batch.with_multiplier(factors)
 
     def _check(self, factors: NDArray[np.float32] | None, candidates: int) -> int:
@@ -218,9 +209,7 @@ class Selector(Stage[QueryT], kind="selector"):
         """Returns the chosen candidates in order; None where the stage is off, late or failed."""
         if not self.enabled(query):
             return None
-        chosen = self._call(
-            query, len(batch), lambda: self.select(query, batch), lambda made: self._check(made, len(batch))
-        )
+        chosen = self._call(query, len(batch), self.select, (batch,), self._check, len(batch))
         return None if chosen is None else batch.take(chosen)
 
     def _check(self, positions: NDArray[np.int32], candidates: int) -> int:

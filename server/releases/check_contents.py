@@ -70,6 +70,10 @@ def _check_rows(release_dir: Path, manifest: Manifest) -> None:
     for path in ("neighbours/neighbour_rows.npy", "popularity/popularity_rows.npy"):
         for rows in _chunks(release_dir, path):
             _check_range(path, rows, 0, manifest.item_count)
+    unreached = _load(release_dir, "ann/unreached_rows.npy").astype(np.int32, copy=False)
+    _check_range("ann/unreached_rows.npy", unreached, 0, manifest.item_count)
+    if np.any(unreached[1:] <= unreached[:-1]):
+        raise _refused("ann/unreached_rows.npy", "does not rise, or holds a row twice")
 
 
 def _check_keys(release_dir: Path, manifest: Manifest) -> None:

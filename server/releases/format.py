@@ -5,6 +5,7 @@
       items/                   one array a column; rows are grouped by category
       vectors/                 float32 vectors by item row
       ann/index.usearch        int8 HNSW over vectors/item_vectors.npy; its keys are rows
+      ann/unreached_rows.npy   rows that a search of the index may miss, so that they are looked at beside it
       neighbours/              item-item table by history item, flat (CSR)
       popularity/              ranked lists, flat, with their names in lists.json
       models/                  ONNX files, the same weights as plain arrays, model.json
@@ -12,7 +13,7 @@
       vocabularies.json        category and brand names by code, in ascending string order
 
 Symbols in shapes: I items, N = I + spare rows (row space of a server), V VECTOR_DIMS, T TITLE_DIMS,
-M image dims, B bytes, E neighbour entries, L popularity lists, P popularity entries.
+M image dims, B bytes, E neighbour entries, L popularity lists, P popularity entries, U unreached rows.
 
 Arrays with N rows end in vacant rows (flag VACANT, key 0, rest zero). A server maps them copy-on-write and
 puts items that are newer than the release into them, so kernels see one row space and the file never changes.
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import PurePosixPath
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 CURRENT_LINK = "current"
 ANN_INDEX_PATH = "ann/index.usearch"
@@ -88,6 +89,7 @@ ARRAY_FILES: tuple[ArrayFile, ...] = (
     ArrayFile("popularity/popularity_offsets.npy", "int64", ("L+1",)),
     ArrayFile("popularity/popularity_rows.npy", "int32", ("P",)),
     ArrayFile("popularity/popularity_scores.npy", "float32", ("P",)),
+    ArrayFile("ann/unreached_rows.npy", "int32", ("U",)),
     ArrayFile("text_encoder/idf.npy", "float32", ("H",)),
     ArrayFile("text_encoder/projection.npy", "float32", ("H", "T")),
 )

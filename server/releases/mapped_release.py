@@ -131,6 +131,14 @@ class MappedRelease:
         """Returns what changes when rows do: this mapping's number, and how many items have been added to it."""
         return self._serial, self.directory.added_count
 
+    @property
+    def rows_beside_index(self) -> Rows:
+        """Returns the rows that a search of the ANN index may miss, ascending: unreached ones and those newer than it."""
+        unreached, fresh = self.arrays.unreached_rows, self.directory.fresh_rows
+        if not len(unreached):
+            return fresh
+        return np.concatenate((unreached, fresh)) if len(fresh) else unreached
+
     def rows_of(self, item_ids: Sequence[str]) -> Rows:
         """Returns the row of each id, int32[n], -1 where unknown."""
         return self.directory.rows_of(item_ids)

@@ -46,6 +46,7 @@ class ReleaseArrays:
     popularity_offsets: NDArray[np.int64]
     popularity_rows: NDArray[np.int32]
     popularity_scores: NDArray[np.float32]
+    unreached_rows: NDArray[np.int32]
     idf: NDArray[np.float32]
     projection: NDArray[np.float32]
 

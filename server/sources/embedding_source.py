@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ext import exact_search, top_k
+from ext import exact_search, keep_not_in, top_k
 from server.pipeline.query import Retrieved
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
@@ -15,8 +15,8 @@ from server.sources.list_length import lengthened, remembered_list, wanted_lengt
 class EmbeddingSource(Source[RecommendQuery]):
     """Searches the ANN index with the user's vector; a small category is scanned exactly instead.
 
-    Items newer than the release are in no index: they are scanned beside it, or the ranker would take them for
-    items far from the user. limit: wanted entries of the list. scan_rows_max: rows of the wanted categories up to
+    Items newer than the release are in no index, and a few others are not reached in it: they are scanned beside it, or
+    the ranker would take them for items far from the user. limit: wanted entries of the list. scan_rows_max: rows of the wanted categories up to
     which they are scanned.
     """
 
@@ -46,9 +46,12 @@ class EmbeddingSource(Source[RecommendQuery]):
         scanned = rows_in_categories(query, self._scan_rows_max) if query.restricted else None
         if scanned is None:
             rows, scores = release.search_ann(vector, overfetch(query, asked))
-            if not query.restricted and not len(release.fresh_rows):
+            scanned = release.rows_beside_index
+            if not query.restricted and not len(scanned):
                 return rows, scores
-            scanned = release.fresh_rows
+            # What a search of its own would miss, another may well meet.
+            kept = keep_not_in(rows, scanned)
+            rows, scores = rows[kept], scores[kept]
         else:
             rows, scores = scanned[:0], np.empty(0, np.float32)
             scanned = np.concatenate((scanned, release.fresh_rows))

@@ -103,6 +103,12 @@ RELEASE_AGE = Family(
 FEATURES_AGE = Family(
     "shortlist_features_age_seconds", Kind.AGE, "Time since the end of the events that the release knows."
 )
+REMEMBERED = Family(
+    "shortlist_remembered_users",
+    Kind.COUNTER,
+    "Requests of users whose features and lists were at hand, and of those for whom they were computed.",
+    ("outcome",),
+)
 TRACES = Family("shortlist_traces_kept", Kind.COUNTER, "Traces kept, by reason.", ("reason",))
 DROPPED = Family(
     "shortlist_telemetry_dropped", Kind.COUNTER, "Traces, log lines and counts that were let go.", ("what",)
@@ -126,6 +132,7 @@ FAMILIES = {
         QUEUES,
         RELEASE_AGE,
         FEATURES_AGE,
+        REMEMBERED,
         TRACES,
         DROPPED,
     )

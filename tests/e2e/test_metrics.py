@@ -11,8 +11,10 @@ from pathlib import Path
 
 import grpc
 import pytest
+from shortlist.v1 import event_service_pb2 as events_pb
 from shortlist.v1 import recommendation_service_pb2 as pb
-from shortlist.v1.event_types_pb2 import PageType
+from shortlist.v1.event_service_pb2_grpc import EventServiceStub
+from shortlist.v1.event_types_pb2 import EventType, PageType
 from shortlist.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
 
 from tests.support.server_process import ServerProcess, running_server
@@ -111,6 +113,29 @@ def test_answers_stages_and_candidates_are_counted(
     assert after['shortlist_stage_group_budget_seconds{group="retrieve"}'] == pytest.approx(0.010)
     assert after["shortlist_release_age_seconds"] > 0
     assert 'shortlist_queue_depth{queue="calls"}' in after
+
+
+def test_users_that_are_remembered_are_counted(server: ServerProcess) -> None:
+    hits, misses = (f'shortlist_remembered_users_total{{outcome="{outcome}"}}' for outcome in ("hit", "miss"))
+    before = server.metrics()
+    event = events_pb.UserEvent(
+        event_id="remembered-1",
+        user_id="remembered",
+        item_id="item-0001",
+        event_type=EventType.EVENT_TYPE_VIEW,
+    )
+    event.event_time.GetCurrentTime()
+    # One connection, so one worker: each has a memory of its own.
+    with grpc.insecure_channel(server.address) as channel:
+        EventServiceStub(channel).WriteEvents(events_pb.WriteEventsRequest(events=[event]), timeout=20)
+        stub = RecommendationServiceStub(channel)
+
+        def remembered() -> bool:
+            stub.Recommend(pb.RecommendRequest(user_id="remembered"), timeout=20)
+            return server.metrics()[hits] > before[hits]
+
+        wait_until(remembered)
+    assert server.metrics()[misses] > before[misses]
 
 
 def test_buckets_hold_every_call_and_only_grow_with_their_bound(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,38 @@ def test_a_missing_item_is_noticed(tmp_path: Path) -> None:
     index = Index(ndim=64, metric="cos", dtype="i8")
     index.add(np.arange(99, dtype=np.uint64), vectors[:99], threads=1)
     assert find_lost(index, vectors, 5).tolist() == [99]
+
+
+def test_a_few_items_that_are_not_found_are_named_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offline.ann.find_lost", lambda *_: np.array([3]))
+    options = AnnOptions(unreached_share_max=0.05)
+    report = build_ann_index(unit_vectors(30), tmp_path / "index", options)
+    assert (report.attempts, report.unreached_rows.tolist()) == (1, [3])
+    assert report.unreached_rows.dtype == np.int32
+
+
+def test_items_that_are_lost_are_linked_anew(tmp_path: Path) -> None:
+    vectors = _clustered(3_000, 60)
+    # Few links, region by region: what loses the most.
+    poor = AnnOptions(connectivity=8, expansion_add=16, skeleton_share=0, unreached_share_max=1, relinks=0)
+    once = build_ann_index(vectors, tmp_path / "once", poor)
+    path = tmp_path / "anew"
+    anew = build_ann_index(vectors, path, replace(poor, relinks=2))
+    assert len(anew.unreached_rows) < len(once.unreached_rows) / 4
+    assert anew.recall > once.recall
+    header = read_ann_header(path)
+    assert header is not None
+    assert (header.entries, header.deleted) == (3_000, 0)
+    assert find_lost(view_ann_index(path, 64), vectors, 20).tolist() == anew.unreached_rows.tolist()
+
+
+def _clustered(count: int, clusters: int) -> Floats:
+    rng = np.random.default_rng(0)
+    centres = np.repeat(rng.normal(size=(clusters, 64)), count // clusters, axis=0)
+    vectors = (centres + rng.normal(0, 0.3, (count, 64))).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def test_an_index_that_cannot_be_made_whole_is_refused(

@@ -128,7 +128,7 @@ def change_manifest(release: Path, **changes: object) -> None:
     ("changes", "reason"),
     [
         ({"format_version": 0}, "RELEASE_FORMAT"),
-        ({"format_version": 2}, "RELEASE_FORMAT"),
+        ({"format_version": 1}, "RELEASE_FORMAT"),
         ({"schema_hash": "0" * 16}, "RELEASE_SCHEMA"),
         ({"version": "r9"}, "RELEASE_CORRUPT"),
         ({"item_count": 39}, "RELEASE_SHAPE"),
@@ -186,6 +186,9 @@ def _changed(contents: ReleaseContents, path: str, at: int, value: object) -> Re
         ("items/category.npy", 0, -2),
         ("items/category.npy", 0, 1),
         ("items/brand.npy", 0, 2),
+        ("ann/unreached_rows.npy", 0, -1),
+        ("ann/unreached_rows.npy", 1, 12),
+        ("ann/unreached_rows.npy", 0, 3),
     ],
 )
 def test_values_that_would_lead_a_kernel_astray_are_refused(

@@ -11,6 +11,7 @@ from server.features.event_types import EventType, PageType
 from server.handlers.messages import RecommendCommand
 from server.pipeline.stages import Source
 from server.query import RecommendQuery
+from server.releases.mapped_release import MappedRelease
 from server.releases.overlay import Overlay
 from server.sources.backfill_source import BackfillSource
 from server.sources.caller_source import CallerSource
@@ -99,6 +100,23 @@ class TestEmbeddingSource(SourceContract):
         query = shop.hydrated(RecommendCommand(user_id="ann", category_ids=categories))
         found = EmbeddingSource(self.limit, scan_rows_max).run(query)
         assert "new-b" in ids(shop, found.rows)
+        assert (np.diff(found.scores) <= 0).all()
+
+    def test_rows_that_the_index_may_miss_are_looked_at_once(self, shop: Shop) -> None:
+        unreached = np.array(sorted(shop.row(f"item-{number:04d}") for number in (7, 17)), np.int32)
+        shop.release.arrays = replace(shop.release.arrays, unreached_rows=unreached)
+        asked: list[int] = []
+
+        def missing_one(vector: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+            asked.append(k)
+            rows, scores = MappedRelease.search_ann(shop.release, vector, k)
+            return rows[rows != unreached[0]], scores[rows != unreached[0]]
+
+        shop.release.search_ann = missing_one  # type: ignore[method-assign]
+        found = EmbeddingSource(40, 0).run(self.query(shop))
+        assert asked
+        assert set(unreached.tolist()) <= set(found.rows.tolist())
+        assert len(set(found.rows.tolist())) == len(found.rows)
         assert (np.diff(found.scores) <= 0).all()
 
     def test_unknown_category_holds_nothing(self, shop: Shop) -> None:
