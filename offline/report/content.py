@@ -18,7 +18,7 @@ from offline.evaluation.protocol import Split
 EXAMPLES_PER_SEGMENT = 2
 HISTORY_SHOWN = 12
 LIST_SHOWN = 10
-MIX_CATEGORIES = 8
+MIX_CATEGORIES = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ TITLES = {
     "serendipity": "Serendipity",
     "miscalibration": "Miscalibration (nats)",
 }
-DRAWN = ("ndcg", "recall", "hit_rate", "diversity", "novelty", "serendipity", "miscalibration")
+DRAWN = ("ndcg", "recall", "hit_rate", "map", "diversity", "novelty", "serendipity", "miscalibration")
 EFFECT_TITLES = {
     "features": "Change of NDCG without a group of features",
     "sources": "Change of NDCG without a source of candidates",
@@ -65,9 +65,6 @@ def render(content: ReportContent) -> str:
         "metrics": _metric_plots(found),
         "trade_off": _trade_off_plots(content),
         "segments": _segment_plots(found),
-        "coverage": [
-            bars("Coverage of the catalogue", ["all lists"], {n: [v] for n, v in found.coverage.items()})
-        ],
         "deciles": _decile_plots(found),
         "mixes": _mix_plots(content),
         **{name: _effect_plots(name, getattr(content, name)) for name in ("features", "sources", "inputs")},
@@ -101,7 +98,8 @@ def _metric_plots(found: Assessment) -> list[Plot]:
         rows = {name: _interval(found, name, metric) for name in found.lists}
         if not all(math.isnan(row.mean) for row in rows.values()):
             plots.append(dots(TITLES[metric], rows))
-    return plots
+    coverage = {name: Interval(share, math.nan, math.nan) for name, share in found.coverage.items()}
+    return [*plots, dots("Coverage of the catalogue", coverage)]
 
 
 def _interval(found: Assessment, name: str, metric: str) -> Interval:

@@ -20,7 +20,7 @@ from offline.evaluation.bootstrap import Interval
 WIDTH = 360
 NDCG_SPAN_MIN = 0.1
 """A curve's vertical axis spans at least this share of its largest value, so that noise looks like noise."""
-LABELS_WIDTH = 118
+LABELS_WIDTH = 140
 ROW_HEIGHT = 26
 COLOURS = 6
 
@@ -34,10 +34,10 @@ class Plot:
 
 
 def figure(value: float) -> str:
-    """Returns a number as a person reads it: three decimals, more digits before the point than after it above 10."""
+    """Returns a number as a person reads it: three decimals, one above 10, no minus before a zero."""
     if math.isnan(value):
         return "–"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def dots(title: str, rows: Mapping[str, Interval], *, zero: bool = False) -> Plot:
@@ -102,7 +102,8 @@ def curve(title: str, x_title: str, points: Sequence[tuple[float, float, str]], 
     for place, (x, y, label) in enumerate(points):
         size = 7 if place == marked else 4
         parts.append(f'<circle class="dot" cx="{xs(x):.1f}" cy="{ys(y):.1f}" r="{size}"/>')
-        parts.append(_text(xs(x), ys(y) - 10, label, "middle", "tick"))
+        # Neighbours' labels keep out of each other's way.
+        parts.append(_text(xs(x), ys(y) + (20 if place % 2 else -10), label, "middle", "tick"))
     parts += [_text(xs(tick), 204, figure(tick), "middle", "tick") for tick in xs.ticks]
     parts += [_text(0, ys(tick) + 4, figure(tick), "start", "tick") for tick in ys.ticks]
     parts.append(_text((52 + WIDTH) / 2, 222, x_title, "middle"))
@@ -154,5 +155,5 @@ def _legend(names: Sequence[str]) -> str:
 
 
 def _short(name: str, width: float) -> str:
-    letters = max(2, int(width / 6.2))
+    letters = max(2, int(width / 8))
     return name if len(name) <= letters else name[: letters - 1] + "…"

@@ -90,7 +90,8 @@ def test_names_are_escaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.12345, "0.123"), (-0.5, "-0.500"), (12.345, "12.3"), (NAN, "–")]
+    ("value", "text"),
+    [(0.12345, "0.123"), (-0.5, "-0.500"), (-0.0001, "0.000"), (12.345, "12.3"), (NAN, "–")],
 )
 def test_figures_are_short(value: float, text: str) -> None:
     assert figure(value) == text
