@@ -35,5 +35,5 @@ def _texts(item_ids: Sequence[str], items: pa.Table | None, column: str) -> list
         return [""] * len(item_ids)
     ids = items.column("item_id").combine_chunks()
     places = pc.index_in(pa.array(item_ids, pa.string()), value_set=ids)
-    texts = items.column(column).combine_chunks().take(places)
+    texts = pc.cast(items.column(column), pa.string()).combine_chunks().take(places)
     return [(text or "").strip() for text in texts.to_pylist()]

@@ -6,6 +6,7 @@ import json
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from offline.evaluation.assessment import METRICS, Assessment, assess
@@ -32,6 +33,13 @@ def test_an_item_is_called_by_its_title_or_else_its_id() -> None:
     assert facts.names == ("Tall <lamp>", "lamp-2", "Red mug", "Blue mug", "vase")
     assert facts.category_names == ("lamps", "mugs")
     assert facts.categories.tolist() == [0, 0, 1, 1, -1]
+
+
+def test_a_category_may_be_a_number() -> None:
+    facts = item_facts(("a", "b"), pa.table({"item_id": ["b", "a"], "category": [7, None]}))
+
+    assert facts.category_names == ("7",)
+    assert facts.categories.tolist() == [-1, 0]
 
 
 def test_without_an_items_file_there_are_ids_and_no_categories() -> None:
