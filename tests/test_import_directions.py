@@ -55,10 +55,10 @@ MAY_IMPORT: dict[str, str] = {
     "scorer_observation": "inference errors telemetry numpy",
     "worker_telemetry": "telemetry",
     "app": "*",
-    "cli": "app storage running_server front_settings settings supervisor worker worker_place housekeeping control_block telemetry errors features ext engine handlers query stores releases offline stubs grpc google "
+    "cli": "app storage running_server front_settings settings supervisor worker worker_place housekeeping control_block telemetry errors features ext engine handlers inference query stores releases offline stubs grpc google "
     "grpc_health numpy typer rich pydantic annotated_types pyarrow",
     "offline": "ext features releases stores errors numpy pyarrow ibis duckdb sqlglot torch scipy sklearn onnx "
-    "onnxruntime usearch xxhash orjson rich",
+    "onnxruntime usearch xxhash orjson rich jinja2 markupsafe",
 }
 """Left: a package of server/, or ext or offline. Right: what it may import beside itself and the standard library.
 `stubs` is the generated `shortlist.v1`; a dotted name is one module of a package; `*` is everything."""

@@ -44,6 +44,12 @@ def ranking_metrics(ranked: NDArray[np.int32], relevant: sp.csr_matrix) -> Metri
 
     relevant: (users x items), a stored entry for each relevant item; a user without one is an error (ValueError).
     """
+    means = {name: float(np.mean(values)) for name, values in user_metrics(ranked, relevant).items()}
+    return Metrics(coverage=np.unique(ranked[ranked >= 0]).size / relevant.shape[1], **means)
+
+
+def user_metrics(ranked: NDArray[np.int32], relevant: sp.csr_matrix) -> dict[str, NDArray[np.float64]]:
+    """Returns every metric but coverage as f64[users], by name. Arguments and errors as ranking_metrics."""
     k = ranked.shape[1]
     relevant_counts = np.diff(relevant.indptr)
     if k < 1 or not relevant_counts.size or relevant_counts.min() < 1:
@@ -54,15 +60,14 @@ def ranking_metrics(ranked: NDArray[np.int32], relevant: sp.csr_matrix) -> Metri
     discounts = 1.0 / np.log2(np.arange(k) + 2.0)
     ideal_gains = np.cumsum(discounts)[ideal_counts - 1]
     precisions = np.cumsum(hits, axis=1) / np.arange(1, k + 1)
-    return Metrics(
-        recall=float(np.mean(hit_counts / relevant_counts)),
-        ndcg=float(np.mean(hits @ discounts / ideal_gains)),
-        precision=float(np.mean(hit_counts / k)),
-        map=float(np.mean((precisions * hits).sum(axis=1) / ideal_counts)),
-        hit_rate=float(np.mean(hit_counts > 0)),
-        coverage=np.unique(ranked[ranked >= 0]).size / relevant.shape[1],
-        mrr=float(np.mean((hits / np.arange(1, k + 1)).max(axis=1))),
-    )
+    return {
+        "recall": hit_counts / relevant_counts,
+        "ndcg": hits @ discounts / ideal_gains,
+        "precision": hit_counts / k,
+        "map": (precisions * hits).sum(axis=1) / ideal_counts,
+        "hit_rate": (hit_counts > 0).astype(np.float64),
+        "mrr": (hits / np.arange(1, k + 1)).max(axis=1),
+    }
 
 
 def hit_matrix(ranked: NDArray[np.int32], relevant: sp.csr_matrix) -> NDArray[np.bool_]:

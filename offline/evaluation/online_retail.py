@@ -1,10 +1,11 @@
 """Writes the Online Retail split as the files that `shortlist evaluate` reads.
 
-    python -m offline.evaluation.online_retail --out split/ [--source datasets/online_retail/online_retail.csv.gz]
+    python -m offline.evaluation.online_retail --out split/ [--kinds]
 
 Clean lines (customer known, no cancellation, quantity above 0) from before 2011-11-09 are train.csv.gz, those from
-then on test.csv.gz; --split moves the day. items.csv.gz holds each item's latest title and median price. The test
-period must never choose a setting: for that, split train itself (--split 2011-10-10 --until 2011-11-09).
+then on test.csv.gz; --split moves the day. items.csv.gz holds each item's latest title and median price, with --kinds
+also a category, the word that the title ends in (BAG, HOLDER, ...). The test period must never choose a setting: for
+that, split train itself (--split 2011-10-10 --until 2011-11-09). --source is the shop's file.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from server.features.event_types import EventType
 
 SOURCE = Path(__file__).parents[2] / "datasets" / "online_retail" / "online_retail.csv.gz"
 SPLIT_DAY = "2011-11-09"
+KIND_ITEMS_MIN = 10
+"""Items that end in a word which is a category; fewer are none."""
 COLUMNS = {
     "InvoiceNo": pa.string(),
     "StockCode": pa.string(),
@@ -79,8 +82,17 @@ def item_table(lines: pa.Table) -> pa.Table:
     return grouped.rename_columns([names.get(name, name) for name in grouped.column_names])
 
 
-def write_split(source: Path, out: Path, split_day: str, until_day: str = "") -> None:
-    """Writes train.csv.gz, test.csv.gz and items.csv.gz."""
+def with_kinds(items: pa.Table) -> pa.Table:
+    """Returns items with a category: the last word of the title (BAG, HOLDER, ...), if KIND_ITEMS_MIN end in it."""
+    kinds = pc.struct_field(pc.extract_regex(items.column("title"), r"(?P<kind>[A-Z]{3,})\W*$"), "kind")
+    counted = pc.value_counts(kinds.combine_chunks().drop_null())
+    common = counted.field("values").filter(pc.greater_equal(counted.field("counts"), KIND_ITEMS_MIN))
+    known = pc.is_in(kinds, value_set=common)
+    return items.append_column("category", pc.if_else(known, kinds, ""))
+
+
+def write_split(source: Path, out: Path, split_day: str, until_day: str = "", *, kinds: bool = False) -> None:
+    """Writes train.csv.gz, test.csv.gz and items.csv.gz, these with a category if kinds."""
     train, test = split_by_day(clean_lines(source), split_day, until_day)
     out.mkdir(parents=True, exist_ok=True)
     for name, lines in (("train", train), ("test", test)):
@@ -88,7 +100,8 @@ def write_split(source: Path, out: Path, split_day: str, until_day: str = "") ->
         events = events.append_column("event_type", pa.array(["purchase"] * len(lines)))
         events = events.append_column("event_time", lines.column("event_time_s"))
         _write_csv(events, out / f"{name}.csv.gz")
-    _write_csv(item_table(train), out / "items.csv.gz")
+    items = item_table(train)
+    _write_csv(with_kinds(items) if kinds else items, out / "items.csv.gz")
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
@@ -107,8 +120,9 @@ def main() -> None:
     parser.add_argument("--source", type=Path, default=SOURCE, help="online_retail.csv.gz")
     parser.add_argument("--split", default=SPLIT_DAY, help="first UTC day of test")
     parser.add_argument("--until", default="", help="first UTC day after test; default: no end")
+    parser.add_argument("--kinds", action="store_true", help="give the items a category, from their titles")
     options = parser.parse_args()
-    write_split(options.source, options.out, options.split, options.until)
+    write_split(options.source, options.out, options.split, options.until, kinds=options.kinds)
 
 
 if __name__ == "__main__":

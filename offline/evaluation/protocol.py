@@ -98,7 +98,15 @@ def evaluate_methods(
     split: Split, methods: Mapping[str, Method], progress: MethodProgress | None = None
 ) -> dict[str, Metrics]:
     """Returns each method's metrics over all test users."""
-    results = {}
+    lists = rank_methods(split, methods, progress)
+    return {name: ranking_metrics(ranked, split.relevant) for name, ranked in lists.items()}
+
+
+def rank_methods(
+    split: Split, methods: Mapping[str, Method], progress: MethodProgress | None = None
+) -> dict[str, NDArray[np.int32]]:
+    """Returns each method's lists for all test users, i32[test users, k]."""
+    lists = {}
     block_users = min(BLOCK_USERS_MAX, max(1, BLOCK_SCORES_MAX // len(split.item_ids)))
     for name, method in methods.items():
         ranked = []
@@ -107,14 +115,8 @@ def evaluate_methods(
             ranked.append(method(users))
             if progress is not None:
                 progress(name, users.size)
-        results[name] = ranking_metrics(np.concatenate(ranked), split.relevant)
-    return results
-
-
-def report(split: Split, results: Mapping[str, Metrics], k: int) -> dict[str, object]:
-    """Returns the JSON report: k, users, and each method's metrics by name."""
-    methods = {name: metrics.as_dict() for name, metrics in results.items()}
-    return {"k": k, "users": int(split.test_users.size), "methods": methods}
+        lists[name] = np.concatenate(ranked)
+    return lists
 
 
 def positive_events(events: pa.Table) -> pa.Table:

@@ -23,6 +23,8 @@ from server.features.event_types import PageType
 from server.handlers.messages import RecommendCommand, RecommendedItem
 from server.handlers.recommend import RecommendHandler
 from server.handlers.recommend_query import recommend_query
+from server.inference.local_model import LocalScorer, LocalUserTower
+from server.inference.protocols import CandidateScorer, UserTower
 from server.query import RecommendQuery, ScenarioValues
 from server.releases.mapped_release import MappedRelease
 
@@ -46,17 +48,32 @@ class _OneRelease:
 class ReleaseMethods:
     """The three methods over one release, asked as of the end of the split's train period.
 
-    values: the engine's knobs, from the settings. k: length of the lists.
+    values: the engine's knobs, from the settings. k: length of the lists. tower, scorer: in the place of the local
+    ones.
     """
 
-    def __init__(self, split: Split, release: MappedRelease, values: EngineValues, k: int) -> None:
+    def __init__(
+        self,
+        split: Split,
+        release: MappedRelease,
+        values: EngineValues,
+        k: int,
+        tower: UserTower | None = None,
+        scorer: CandidateScorer | None = None,
+    ) -> None:
         self._split = split
         self._release = release
         self._k = k
         users = TrainUsers(split.train, split.user_ids, split.item_ids)
         if not split.masked:
             values = replace(values, scenarios=_with_repeats(values))
-        self._engine = Engine(values, EngineParts(users=users, clock=lambda: STANDING_S))
+        parts = EngineParts(
+            users=users,
+            clock=lambda: STANDING_S,
+            tower=tower or LocalUserTower(),
+            scorer=scorer or LocalScorer(),
+        )
+        self._engine = Engine(values, parts)
         self._handler = RecommendHandler(self._engine, _OneRelease(release), now_s=lambda: split.now_s)
         self._item_rows = release.rows_of(split.item_ids)
         if self._item_rows.min() < 0:

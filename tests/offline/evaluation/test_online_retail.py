@@ -14,7 +14,7 @@ from offline.candidates.popularity import PopularityOptions, days_before, window
 from offline.evaluation.event_files import read_events
 from offline.evaluation.methods import by_item_scores, collaborative_method, popularity_method
 from offline.evaluation.metrics import Metrics
-from offline.evaluation.online_retail import SOURCE, clean_lines, split_by_day, write_split
+from offline.evaluation.online_retail import SOURCE, clean_lines, split_by_day, with_kinds, write_split
 from offline.evaluation.protocol import Method, Split, evaluate_methods, make_split
 
 K = 20
@@ -131,3 +131,10 @@ def test_the_written_files_give_the_same_split(tmp_path: Path) -> None:
     assert found.item_ids == expected.item_ids
     assert (found.relevant != expected.relevant).nnz == 0
     assert found.now_s == expected.now_s
+
+
+def test_a_kind_is_the_word_that_enough_titles_end_in() -> None:
+    titles = [*(f"{colour} LAMP " for colour in "ABCDEFGHIJ"), "TALL MUG", "BOX 12", "A"]
+    items = pa.table({"item_id": [str(n) for n in range(len(titles))], "title": titles})
+
+    assert with_kinds(items).column("category").to_pylist() == ["LAMP"] * 10 + [""] * 3

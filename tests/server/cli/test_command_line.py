@@ -17,6 +17,7 @@ COMMANDS = [
     "build",
     "train",
     "evaluate",
+    "report",
     "publish",
     "demo",
     "serve",

@@ -9,7 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from offline.evaluation import bootstrap
 from server.cli import evaluate_command
+from server.cli.evaluation import evaluation_options
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def test_the_report_names_k_users_and_each_methods_metrics(
     assert (report["k"], report["users"]) == (2, 2)
     assert list(report["methods"]) == ["popularity", "collaborative"]
     names = {"recall", "ndcg", "precision", "map", "hit_rate", "coverage", "mrr"}
-    assert all(set(metrics) == names for metrics in report["methods"].values())
+    assert all(names <= set(metrics) for metrics in report["methods"].values())
     assert report["methods"]["collaborative"]["recall"] == 0.5
 
 
@@ -52,6 +54,34 @@ def test_a_person_gets_a_table(app: typer.Typer, files: tuple[str, ...]) -> None
 
     assert "2 users, 4 items ranked, seen items masked" in result.output
     assert "NDCG@2" in result.output
+
+
+def test_the_table_and_the_report_hold_intervals(
+    app: typer.Typer, files: tuple[str, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+
+    result = CliRunner().invoke(app, [*files, *LOCAL, "--k", "2", "--resamples", "50", "--json", str(out)])
+
+    assert "over popularity" in result.output
+    report = json.loads(out.read_text())
+    recall = report["intervals"]["collaborative"]["recall"]
+    assert (recall["mean"], recall["low"], recall["high"]) == (0.5, 0.0, 1.0)
+    assert list(report["differences"]["collaborative"]) == ["popularity"]
+
+
+def test_no_resamples_are_no_intervals(app: typer.Typer, files: tuple[str, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+
+    result = CliRunner().invoke(app, [*files, *LOCAL, "--resamples", "0", "--json", str(out)])
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(out.read_text())["intervals"] == {}
+
+
+def test_the_option_has_the_bootstraps_own_limit() -> None:
+    assert evaluation_options.RESAMPLES_MAX == bootstrap.RESAMPLES_MAX
+    assert evaluation_options.RESAMPLES_DEFAULT == bootstrap.RESAMPLES_DEFAULT
 
 
 def test_repeats_can_be_allowed(app: typer.Typer, files: tuple[str, ...]) -> None:

@@ -1,0 +1,1 @@
+"""The page that `shortlist report` writes: one HTML file that needs nothing else, no network and no script."""
