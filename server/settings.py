@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from server.front_settings import AdmissionSettings, SecuritySettings, is_loopback
 from server.front_settings import Section as _Section
+from server.learn_settings import NeighbourSettings
 
 CONFIG_VARIABLE = "SHORTLIST_CONFIG"
 PAGE_TYPES = Literal["HOME", "SEARCH", "CATEGORY", "ITEM_DETAIL", "CART", "EMAIL"]
@@ -321,6 +322,7 @@ class Settings(BaseSettings):
     admission: AdmissionSettings = AdmissionSettings()
     security: SecuritySettings = SecuritySettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    neighbours: NeighbourSettings = NeighbourSettings()
     scenarios: dict[str, ScenarioSettings] = {}
     """Scenarios by name, beside those of the page types; `[scenarios.HOME]` changes the default of HOME."""
     store: StoreSettings = StoreSettings()

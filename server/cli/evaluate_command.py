@@ -80,7 +80,7 @@ def evaluate(
     with told_errors():
         split, events, catalogue = _read(train, test, items, allow_repeats=allow_repeats)
         with _work_dir(work) as data_dir:
-            methods = _offline_methods(split, names, k)
+            methods = _offline_methods(split, names, k, settings)
             if set(names) & set(RELEASE_METHODS):
                 methods |= _release_methods(split, events, catalogue, data_dir, settings, k, seed)
             results = _measure(split, {name: methods[name] for name in names})
@@ -108,12 +108,13 @@ def _read(
     return split, events, None if items is None else read_items(items)
 
 
-def _offline_methods(split: Split, names: Sequence[str], k: int) -> dict[str, Method]:
+def _offline_methods(split: Split, names: Sequence[str], k: int, settings: Settings) -> dict[str, Method]:
     from offline.evaluation.methods import collaborative_method, popularity_method
+    from server.cli.neighbour_knobs import neighbour_knobs
 
     makers: dict[str, Callable[[Split, int], Method]] = {
         "popularity": popularity_method,
-        "collaborative": collaborative_method,
+        "collaborative": lambda split, k: collaborative_method(split, k, *neighbour_knobs(settings)),
     }
     return {name: make(split, k) for name, make in makers.items() if name in names}
 

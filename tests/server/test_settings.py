@@ -34,6 +34,7 @@ TEXTS = {
     "store.url": "lmdb:elsewhere",
     "host": "0.0.0.0",
     "logs.format": "json",
+    "neighbours.method": "mix",
     "_url": "http://127.0.0.1:1/elsewhere",
     "_name": "another",
     "_prefix": "another",
