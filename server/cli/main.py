@@ -19,6 +19,7 @@ COMMAND_MODULES = (
     "build_command",
     "train_command",
     "evaluate_command",
+    "tune_command",
     "off_policy_command",
     "publish_command",
     # Serve

@@ -35,6 +35,7 @@ TEXTS = {
     "host": "0.0.0.0",
     "logs.format": "json",
     "neighbours.method": "mix",
+    "retrieval.fusion": "rank",
     "_url": "http://127.0.0.1:1/elsewhere",
     "_name": "another",
     "_prefix": "another",
