@@ -155,6 +155,7 @@ def _search(
             seed=seed,
             clock=time.monotonic,
             report=report,
+            fixed=() if allow_repeats else ("repeat_boost",),
         )
 
 
@@ -177,9 +178,10 @@ def _print(result: TuneResult, k: int) -> None:
         table.add_column(title, justify="right")
     given = result.trials[0]
     ranked = sorted(result.trials, key=lambda trial: -trial.quality.value)
-    shown = ranked[:SHOWN_MAX] + ([given] if given not in ranked[:SHOWN_MAX] else [])
-    for trial in shown:
-        quality, note = trial.quality, "as set up" if trial is given else ""
+    shown = ranked[:SHOWN_MAX] + [trial for trial in (result.best, given) if trial not in ranked[:SHOWN_MAX]]
+    for trial in dict.fromkeys(shown):
+        quality = trial.quality
+        note = "as set up" if trial is given else "chosen" if trial is result.best else ""
         table.add_row(*_cells(trial.knobs), f"{quality.recall:.4f}", f"{quality.ndcg:.4f}", note)
     out = console()
     out.print(table)

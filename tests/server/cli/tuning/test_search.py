@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -80,9 +80,38 @@ def test_the_same_seed_tries_the_same() -> None:
 def test_trials_and_seconds_end_the_search() -> None:
     ticks = iter(np.arange(100.0).tolist())
 
-    assert len(search(likes(0.5), likes(0.5), trials=7).trials) == 7
+    assert 7 <= len(search(likes(0.5), likes(0.5), trials=7).trials) <= 7 + len(fields(Knobs))
     assert len(search(likes(0.5), likes(0.5), trials=1).trials) == 1
     assert len(search(likes(0.5), likes(0.5), seconds=5.0, clock=lambda: next(ticks)).trials) == 5
+
+
+def test_nothing_is_tried_twice() -> None:
+    tried = [trial.knobs for trial in search(likes(0.5), likes(0.5), trials=200).trials]
+
+    assert len(set(tried)) == len(tried)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_knob_that_does_no_good_stays_where_it_was(seed: int) -> None:
+    taken = search(likes(0.7), likes(0.7), seed=seed).taken
+
+    assert taken != GIVEN
+    assert replace(taken, weights=GIVEN.weights, mmr_weight=GIVEN.mmr_weight) == GIVEN
+
+
+def test_a_fixed_knob_is_never_moved() -> None:
+    result = tune(
+        GIVEN,
+        likes(0.5),
+        likes(0.5),
+        Budget(30, 1e9),
+        seed=0,
+        clock=lambda: 0.0,
+        report=lambda trial: None,
+        fixed=("mmr_weight",),
+    )
+
+    assert {trial.knobs.mmr_weight for trial in result.trials} == {GIVEN.mmr_weight}
 
 
 def test_all_knobs_that_are_tried_are_valid_settings_and_read_back_as_they_are() -> None:
