@@ -61,7 +61,9 @@ class HeldOut:
         scores = (self.seen @ table).tocsr()
         qualities = np.zeros(self.seen.shape[0])
         for user in range(len(qualities)):
-            ranked = _best(scores[user], _row(self.seen, user), self.count)
+            inside = slice(scores.indptr[user], scores.indptr[user + 1])
+            seen = _row(self.seen, user)
+            ranked = _best(scores.indices[inside], scores.data[inside], seen, self.count)
             relevant = _row(self.wanted, user)
             hits = np.isin(ranked, relevant)
             ndcg = discounts[: len(ranked)][hits].sum() / ideal[min(len(relevant), self.count) - 1]
@@ -127,10 +129,15 @@ def _row(matrix: sp.csr_matrix, row: int) -> NDArray[np.int32]:
     return indices
 
 
-def _best(scores: sp.csr_matrix, seen: NDArray[np.int32], count: int) -> NDArray[np.int32]:
-    """Returns the items with the largest scores, best first, ties by item."""
-    fresh = ~np.isin(scores.indices, seen)
-    items, values = scores.indices[fresh], scores.data[fresh]
+def _best(
+    items: NDArray[np.int32], values: NDArray[np.float32], seen: NDArray[np.int32], count: int
+) -> NDArray[np.int32]:
+    """Returns the unseen items with the largest scores, best first, ties by item."""
+    if len(values) > count + len(seen):
+        good = values >= np.partition(values, -count - len(seen))[-count - len(seen)]
+        items, values = items[good], values[good]
+    fresh = ~np.isin(items, seen)
+    items, values = items[fresh], values[fresh]
     if len(values) > count:
         good = values >= np.partition(values, len(values) - count)[len(values) - count]
         items, values = items[good], values[good]
