@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from offline.candidates.collaborative import CollaborativeOptions
-from offline.candidates.neighbours import NeighbourOptions
+from offline.candidates.neighbours import NeighbourMethod, NeighbourOptions
 from offline.candidates.popularity import PopularityOptions, days_before, window_scores
 from offline.evaluation.event_files import read_events
 from offline.evaluation.methods import by_item_scores, collaborative_method, popularity_method
@@ -122,6 +122,19 @@ def test_the_default_table_passes_the_bar_and_beats_the_plain_definition() -> No
 
     assert found.recall > 0.13
     assert found.ndcg > 0.135
+
+
+def test_a_mix_with_recency_beats_co_occurrence_on_a_validation_period() -> None:
+    on = make_split(*split_by_day(lines(), "2011-10-10", "2011-11-09"))
+    mix = NeighbourOptions(method=NeighbourMethod.MIX, recency_exponent=0.15)
+    tables = {"mix": mix, "co-occurrence": NeighbourOptions()}
+
+    found = evaluate_methods(
+        on, {name: collaborative_method(on, K, options) for name, options in tables.items()}
+    )
+
+    assert found["mix"].recall > found["co-occurrence"].recall + 0.005
+    assert found["mix"].ndcg > found["co-occurrence"].ndcg + 0.005
 
 
 def test_the_written_files_give_the_same_split(tmp_path: Path) -> None:
