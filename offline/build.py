@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 from ibis.expr.types import Table
 
 from offline.candidates.build import CandidatesSummary, build_candidates
+from offline.candidates.neighbour_choice import NeighbourSearch
+from offline.candidates.neighbours import NeighbourOptions
 from offline.engine import Engine
 from offline.features.histories import count_history, history_before, numbered_history
 from offline.features.item_days import write_item_days
@@ -49,11 +51,16 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """as_of_s: the build's "now"; None = one second after the newest event. threads: of the engine; None = all cores."""
+    """as_of_s: the build's "now"; None = one second after the newest event. threads: of the engine; None = all cores.
+
+    neighbours, search: where the choice of neighbours begins, and what may be chosen.
+    """
 
     as_of_s: int | None = None
     threads: int | None = None
     training_set: TrainingSetOptions = field(default_factory=TrainingSetOptions)
+    neighbours: NeighbourOptions = field(default_factory=NeighbourOptions)
+    search: NeighbourSearch = field(default_factory=NeighbourSearch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,9 @@ def run_build(
     finally:
         engine.close()
     advance("candidates", 0, 1)
-    candidates = build_candidates(work_dir, log, as_of_s)
+    candidates = build_candidates(
+        work_dir, log, as_of_s, neighbours=options.neighbours, search=options.search
+    )
     advance("candidates", 1, 1)
     summary = BuildSummary(as_of_s, events, inputs.items.num_rows, users, records, training_set, candidates)
     _write_summary(work_dir, summary)

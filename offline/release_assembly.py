@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from offline.ann import AnnReport, build_ann_index
-from offline.model.train_work import BUILD_FILE, ITEMS_FILE, MODEL_DIR
+from offline.candidates.neighbour_file import choice_metrics
+from offline.model.train_work import BUILD_FILE, CANDIDATES_DIR, ITEMS_FILE, MODEL_DIR
 from offline.overlay_merge import MergedItems
 from server.errors import Refused
 from server.releases.format import (
@@ -31,7 +32,6 @@ from server.releases.layout import weight_path
 from server.releases.manifest import TrainingWindow
 from server.releases.writer import ReleaseContents
 
-CANDIDATES_DIR = "candidates"
 _ANN_FILE = "index.usearch"
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -121,7 +121,11 @@ def assemble_release(
         overlay_sequence=merged.overlay_sequence,
         image_dims=int(model["image_dims"]),
         code_version=identity.code_version,
-        metrics={**model["training"]["metrics"], "ann_recall_200": ann.recall},
+        metrics={
+            **model["training"]["metrics"],
+            **choice_metrics(work_dir / CANDIDATES_DIR),
+            "ann_recall_200": ann.recall,
+        },
         training_window=TrainingWindow(_first_event_s(work_dir), int(built["as_of_s"])),
     )
     return AssembledRelease(contents, ann)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from server.errors import FieldViolation, InvalidRequest, ShortlistError
 from server.features.event_types import PageType
+from server.features.fusion import Fusion
 from server.filters.availability_filter import AvailabilityFilter
 from server.filters.bought_filter import BoughtFilter
 from server.filters.category_filter import CategoryFilter
@@ -98,6 +99,7 @@ class RetrievalValues:
     repeat_half_life_days: float = 365.0
     remembered_users_max: int = 0
     remembered_age_max_s: float = 60.0
+    fusion: Fusion = "score"
 
     @property
     def weights(self) -> tuple[float, float, float]:
@@ -272,6 +274,7 @@ def _recommend_parts(
             (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT, *retrieval.weights, REPEAT_BLEND_WEIGHT),
             (*extra, *(quota * LENGTHENED_MAX for quota in retrieval.quotas), retrieval.repeat_items_max),
             retrieval.candidates_max * LENGTHENED_MAX + sum(extra) + retrieval.repeat_items_max,
+            fusion=retrieval.fusion,
         ),
         filters=(
             CategoryFilter(),
@@ -314,7 +317,13 @@ def _rank_parts(
             PopularitySource(popularity, retrieval.candidates_max),
         ),
         # The others' lists only give the caller's items their retrieval features and blended scores.
-        merger=BlendMerger((0.0, *retrieval.weights), (RANK_ITEMS_MAX, 0, 0, 0), RANK_ITEMS_MAX, fill=False),
+        merger=BlendMerger(
+            (0.0, *retrieval.weights),
+            (RANK_ITEMS_MAX, 0, 0, 0),
+            RANK_ITEMS_MAX,
+            fill=False,
+            fusion=retrieval.fusion,
+        ),
         fallback=frozenset({number[SourceKind.CALLER], number[SourceKind.POPULARITY]}),
         fallback_fields=frozenset({"items"}),
         features=_assembler(number),

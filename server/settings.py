@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from server.front_settings import AdmissionSettings, SecuritySettings, is_loopback
 from server.front_settings import Section as _Section
+from server.learn_settings import NeighbourSettings
 
 CONFIG_VARIABLE = "SHORTLIST_CONFIG"
 PAGE_TYPES = Literal["HOME", "SEARCH", "CATEGORY", "ITEM_DETAIL", "CART", "EMAIL"]
@@ -130,6 +131,8 @@ class RetrievalSettings(_Section):
     """Share of the items nearest to the user's vector."""
     popularity_weight: float = Field(0.2, ge=0, le=1)
     """Share of the popularity and trending lists."""
+    fusion: Literal["score", "rank"] = "score"
+    """Whether the blend goes by the sources' scores or by the places in their lists. `shortlist tune` finds out."""
     context_neighbours_max: int = Field(200, ge=0, le=5_000)
     """Neighbours of the page's items, on ITEM_DETAIL and CART."""
     fresh_items_max: int = Field(50, ge=0, le=1_000)
@@ -321,6 +324,7 @@ class Settings(BaseSettings):
     admission: AdmissionSettings = AdmissionSettings()
     security: SecuritySettings = SecuritySettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    neighbours: NeighbourSettings = NeighbourSettings()
     scenarios: dict[str, ScenarioSettings] = {}
     """Scenarios by name, beside those of the page types; `[scenarios.HOME]` changes the default of HOME."""
     store: StoreSettings = StoreSettings()

@@ -4,6 +4,7 @@
       neighbour_offsets.npy neighbour_rows.npy neighbour_weights.npy
       popularity_offsets.npy popularity_rows.npy popularity_scores.npy
       lists.json                 the lists' names, in order
+      neighbours.json            how the neighbours were chosen
 
 Arrays have the names, types and row order of server/releases/format.py, so publishing copies them.
 """
@@ -20,14 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from offline.candidates.collaborative import (
-    CollaborativeOptions,
-    NeighbourTable,
-    Progress,
-    neighbour_table,
-)
-from offline.candidates.half_life import choose_half_life
+from offline.candidates.collaborative import NeighbourTable, Progress
 from offline.candidates.history_reader import read_history
+from offline.candidates.neighbour_choice import NeighbourChoice, NeighbourSearch, choose_neighbours
+from offline.candidates.neighbour_file import write_choice
+from offline.candidates.neighbours import NeighbourOptions, make_neighbours
 from offline.candidates.popularity import PopularityLists, PopularityOptions, popularity_lists
 from server.stores.event_log import EventLog
 
@@ -45,6 +43,7 @@ class CandidatesSummary:
     events: int
     neighbours: int
     lists: int
+    choice: NeighbourChoice
 
 
 def build_candidates(
@@ -52,26 +51,28 @@ def build_candidates(
     event_log: EventLog,
     as_of_s: float,
     *,
-    collaborative: CollaborativeOptions | None = None,
+    neighbours: NeighbourOptions | None = None,
+    search: NeighbourSearch | None = None,
     popularity: PopularityOptions | None = None,
     progress: Progress | None = None,
 ) -> CandidatesSummary:
     """Computes both from events before as_of_s for the rows of work/items.parquet and saves them.
 
-    collaborative: None = the defaults, with the half-life that the events themselves speak for.
+    neighbours, search: None = the defaults; what the events themselves speak for is chosen among them.
     """
     items = pq.read_table(
         work_dir / ITEMS_FILE, columns=["item_id", "category", "hidden", "expire_time_s"]
     ).combine_chunks()
     events = read_history(event_log, items.column("item_id").to_pylist(), as_of_s)
-    collaborative = collaborative or choose_half_life(events)
-    table = neighbour_table(events, as_of_s, collaborative, progress)
+    choice = choose_neighbours(events, neighbours, search)
+    table = make_neighbours(events, as_of_s, choice.options, progress)
     codes, names = category_codes(items.column("category"))
     eligible = eligible_items(items, as_of_s)
     lists = popularity_lists(events, as_of_s, eligible, codes, names, popularity)
     save_candidates(work_dir / CANDIDATES_DIR, table, lists)
+    write_choice(work_dir / CANDIDATES_DIR, choice)
     return CandidatesSummary(
-        events.item_count, events.user_count, len(events), table.rows.size, len(lists.names)
+        events.item_count, events.user_count, len(events), table.rows.size, len(lists.names), choice
     )
 
 

@@ -10,6 +10,7 @@ stored by history item, because a request walks the user's history, so its rows 
 
 X holds 1 for a pair, or less: type weight times .5^(age / half-life) of the pair's latest event. du and di stay
 counts, so that an item that sells no more fades away as a candidate instead of being normalised back up.
+With basket_weight w, C = R^T R + w S^T S, where S is made as R is, but of baskets in place of users.
 After Sarwar et al., "Item-based collaborative filtering recommendation algorithms", WWW 2001, and Deshpande &
 Karypis, "Item-based top-N recommendation algorithms", TOIS 2004.
 """
@@ -23,7 +24,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from offline.candidates.interactions import Interactions, decay, distinct_pairs, latest_pairs
+from offline.candidates.interactions import Interactions, baskets, decay, distinct_pairs, latest_pairs
 from server.features.event_types import EventType
 
 Progress = Callable[[float], None]
@@ -38,7 +39,8 @@ class CollaborativeOptions:
 
     user_exponent, item_exponent: a and b above. half_life_days: None = no time decay.
     history_items_max: a user's latest distinct items that count. type_weights: None = every event type counts 1.
-    block_products_max: multiplications, hence entries, of one block of candidates; bounds the memory.
+    basket_weight: w above; 0 = baskets do not count. block_products_max: multiplications, hence entries, of one block
+    of candidates; bounds the memory.
     """
 
     user_exponent: float = 0.5
@@ -47,6 +49,7 @@ class CollaborativeOptions:
     half_life_days: float | None = 45.0
     history_items_max: int = 1_000
     type_weights: Mapping[EventType, float] | None = None
+    basket_weight: float = 0.0
     block_products_max: int = 16_000_000
 
 
@@ -74,15 +77,28 @@ def neighbour_table(
     progress: Progress | None = None,
 ) -> NeighbourTable:
     """Returns the table as of now_s. Time grows with the sum of squared history lengths, memory with the table."""
-    options = options or CollaborativeOptions()
-    ratings = normalised_ratings(events, now_s, options)
+    return sorted_table(cosine_by_candidate(events, now_s, options or CollaborativeOptions(), progress))
+
+
+def cosine_by_candidate(
+    events: Interactions, now_s: float, options: CollaborativeOptions, progress: Progress | None = None
+) -> sp.csr_matrix:
+    """Returns C, f32[candidates, history items], each candidate's best entries only."""
+    ratings = item_ratings(events, now_s, options)
     kept = [
         _best_of_block(ratings, start, stop, options.neighbours_max)
         for start, stop in _blocks(ratings, options.block_products_max, progress)
     ]
-    by_candidate = sp.vstack(kept, format="csr", dtype=np.float32)
-    by_history = sp.csr_matrix(by_candidate.T)
-    return _sorted_table(by_history)
+    return sp.vstack(kept, format="csr", dtype=np.float32)
+
+
+def item_ratings(events: Interactions, now_s: float, options: CollaborativeOptions) -> sp.csr_matrix:
+    """Returns R, and below it sqrt(w) S where baskets count, f64[users (+ baskets), items]."""
+    ratings = normalised_ratings(events, now_s, options)
+    if not options.basket_weight:
+        return ratings
+    together = normalised_ratings(baskets(events), now_s, options)
+    return sp.vstack((ratings, together * np.sqrt(options.basket_weight)), format="csr")
 
 
 def normalised_ratings(events: Interactions, now_s: float, options: CollaborativeOptions) -> sp.csr_matrix:
@@ -120,20 +136,24 @@ def _best_of_block(ratings: sp.csr_matrix, start: int, stop: int, neighbours_max
     rows = np.repeat(np.arange(start, stop), np.diff(block.indptr))
     block.data[block.indices == rows] = 0.0
     block.eliminate_zeros()
-    block.sort_indices()
-    lengths = np.diff(block.indptr)
-    keep = np.ones(block.nnz, dtype=bool)
+    return best_entries(block, neighbours_max)
+
+
+def best_entries(by_candidate: sp.csr_matrix, neighbours_max: int) -> sp.csr_matrix:
+    """Returns each row's largest entries, the first of equal ones; column indices ascend."""
+    by_candidate.sort_indices()
+    lengths = np.diff(by_candidate.indptr)
+    keep = np.ones(by_candidate.nnz, dtype=bool)
     for row in np.flatnonzero(lengths > neighbours_max):
-        inside = slice(block.indptr[row], block.indptr[row + 1])
-        keep[inside] = _largest(block.data[inside], neighbours_max)
-    kept_lengths = np.add.reduceat(np.append(keep, False), block.indptr[:-1]) * (lengths > 0)
+        inside = slice(by_candidate.indptr[row], by_candidate.indptr[row + 1])
+        keep[inside] = _largest(by_candidate.data[inside], neighbours_max)
+    kept_lengths = np.add.reduceat(np.append(keep, False), by_candidate.indptr[:-1]) * (lengths > 0)
     offsets = np.concatenate(([0], np.cumsum(kept_lengths)))
-    return sp.csr_matrix(
-        (block.data[keep].astype(np.float32), block.indices[keep], offsets), shape=block.shape
-    )
+    weights = by_candidate.data[keep].astype(np.float32)
+    return sp.csr_matrix((weights, by_candidate.indices[keep], offsets), shape=by_candidate.shape)
 
 
-def _largest(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+def _largest(values: NDArray[np.floating], count: int) -> NDArray[np.bool_]:
     """Returns flags of the count largest values; of equal ones the first."""
     least = np.partition(values, values.size - count)[values.size - count]
     above = values > least
@@ -142,7 +162,10 @@ def _largest(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
     return np.asarray(above)
 
 
-def _sorted_table(by_history: sp.csr_matrix) -> NeighbourTable:
+def sorted_table(by_candidate: sp.csr_matrix) -> NeighbourTable:
+    """Returns the table of positive weights f32[candidates, history items]."""
+    by_history = sp.csr_matrix(by_candidate.T)
+    by_history.sort_indices()
     offsets = by_history.indptr.astype(np.int64)
     rows = by_history.indices.astype(np.int32)
     weights = by_history.data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from server.features.event_types import EventType
 
 SECONDS_PER_DAY = 86_400.0
+
+BASKET_GAP_S = 1_800
+"""Half an hour of silence ends a visit, as web analytics count visits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,17 @@ def distinct_pairs(events: Interactions, type_weights: Mapping[EventType, float]
     weights = np.maximum.reduceat(_weights_by_type(type_weights)[events.types[order]], starts)
     latest = np.maximum.reduceat(events.times_s[order], starts)
     return Pairs(events.users[first], events.item_rows[first], latest, weights)
+
+
+def baskets(events: Interactions, gap_s: int = BASKET_GAP_S) -> Interactions:
+    """Returns the events with a basket in place of the user: a user's events that follow one another within gap_s."""
+    order = np.lexsort((events.times_s, events.users))
+    users, times_s = events.users[order], events.times_s[order]
+    begins = np.ones(len(events), dtype=bool)
+    begins[1:] = (users[1:] != users[:-1]) | (times_s[1:] - times_s[:-1] > gap_s)
+    codes = np.empty(len(events), np.int32)
+    codes[order] = np.cumsum(begins) - 1
+    return replace(events, users=codes, user_count=int(np.count_nonzero(begins)))
 
 
 def latest_pairs(pairs: Pairs, items_max: int) -> Pairs:

@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from offline.candidates.collaborative import CollaborativeOptions, neighbour_table
-from offline.candidates.half_life import choose_half_life
 from offline.candidates.interactions import distinct_pairs, latest_pairs
+from offline.candidates.neighbour_choice import NeighbourSearch, choose_neighbours
+from offline.candidates.neighbours import NeighbourOptions, make_neighbours
 from offline.candidates.popularity import PopularityOptions, popular_scores
 from offline.evaluation.metrics import top_rows
 from offline.evaluation.protocol import Method, Split
@@ -39,14 +39,18 @@ def by_item_scores(split: Split, k: int, scores: NDArray[np.float64]) -> Method:
     return by_scores(split, k, lambda users: np.broadcast_to(scores, (users.size, scores.size)))
 
 
-def collaborative_method(split: Split, k: int, options: CollaborativeOptions | None = None) -> Method:
+def collaborative_method(
+    split: Split, k: int, options: NeighbourOptions | None = None, search: NeighbourSearch | None = None
+) -> Method:
     """Returns the method score = history x table, where the history holds 1 for each of the latest distinct items.
 
-    options: None = as `shortlist build` chooses them.
+    options: None = as `shortlist build` chooses them. search: what may be chosen; given with options, these are where
+    the choice begins.
     """
-    options = options or choose_half_life(split.train)
-    table = neighbour_table(split.train, split.now_s, options).matrix()
-    pairs = latest_pairs(distinct_pairs(split.train), options.history_items_max)
+    if options is None or search is not None:
+        options = choose_neighbours(split.train, options, search).options
+    table = make_neighbours(split.train, split.now_s, options).matrix()
+    pairs = latest_pairs(distinct_pairs(split.train), options.collaborative.history_items_max)
     ones = np.ones(pairs.users.size, np.float32)
     history = sp.csr_matrix((ones, (pairs.users, pairs.item_rows)), shape=split.seen.shape)
     return by_scores(split, k, lambda users: (history[users] @ table).toarray())

@@ -16,6 +16,7 @@ from offline.candidates.collaborative import NeighbourTable
 from offline.model.item_snapshots import DAY_S, Catalogue, DailyItemSnapshots
 from offline.model.training_data import HistoryEvents
 from server.features.declarations import HISTORY_EVENTS_MAX
+from server.features.fusion import Fusion, fused_scores
 from server.features.history_weights import event_weight_table, weigh_items
 
 Codes = NDArray[np.int32]
@@ -45,15 +46,19 @@ class BlendOptions:
     weights: tuple[float, float, float] = (0.4, 0.4, 0.2)
     quotas: tuple[int, int, int] = (200, 200, 100)
     history_half_life_days: float = 365.0
+    fusion: Fusion = "score"
 
     @staticmethod
     def of(
-        weights: tuple[float, float, float], candidates_max: int, history_half_life_days: float
+        weights: tuple[float, float, float],
+        candidates_max: int,
+        history_half_life_days: float,
+        fusion: Fusion = "score",
     ) -> BlendOptions:
         """Returns the options of the server's settings: a source's quota is its share of candidates_max."""
         total = sum(weights)
         first, second, third = (round(candidates_max * weight / total) for weight in weights)
-        return BlendOptions(weights, (first, second, third), history_half_life_days)
+        return BlendOptions(weights, (first, second, third), history_half_life_days, fusion)
 
     @property
     def limit(self) -> int:
@@ -118,10 +123,12 @@ class CandidateListMaker:
                 self._sources.popular_scores[: self._options.quotas[2]],
             ),
         )
+        offsets = np.cumsum([0, *(len(rows) for rows, _ in lists)]).astype(np.int32)
+        scores = np.concatenate([scores for _, scores in lists])
         rows, blend, nominated, source_scores = blend_candidates(
             np.concatenate([rows for rows, _ in lists]),
-            np.concatenate([scores for _, scores in lists]),
-            np.cumsum([0, *(len(rows) for rows, _ in lists)]).astype(np.int32),
+            fused_scores(scores, offsets, self._options.fusion),
+            offsets,
             np.array(self._options.weights, np.float32),
             np.array(self._options.quotas, np.int32),
             self._options.limit,

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.candidates.collaborative import neighbour_table
-from offline.candidates.half_life import choose_half_life
 from offline.candidates.interactions import Interactions
+from offline.candidates.neighbours import NeighbourOptions, make_neighbours
 from offline.candidates.popularity import PopularityOptions, trending_scores
 from offline.model.candidate_lists import (
     BlendOptions,
@@ -35,6 +34,7 @@ def past_lists(
     snapshots: DailyItemSnapshots,
     held_out: HeldOut,
     options: BlendOptions,
+    neighbours: NeighbourOptions,
     *,
     requests_max: int,
     seed: int,
@@ -50,7 +50,7 @@ def past_lists(
     for period in np.unique(periods).tolist():
         of_period = queries[periods == period]
         begin_s = held_out.cut_s + period * REFIT_DAYS * DAY_S
-        sources = _fit_sources(data, snapshots, held_out.model, begin_s, of_period, options)
+        sources = _fit_sources(data, snapshots, held_out.model, begin_s, of_period, options, neighbours)
         maker = CandidateListMaker(data.history, catalogue, snapshots, sources, options)
         for number, query in enumerate(of_period.tolist()):
             yield maker.make(number, _request(data, query, later.of(query)))
@@ -108,6 +108,7 @@ def _fit_sources(
     begin_s: int,
     queries: Longs,
     options: BlendOptions,
+    neighbours: NeighbourOptions,
 ) -> Sources:
     earlier = interactions_before(data, begin_s)
     trending = trending_scores(earlier, begin_s, PopularityOptions())
@@ -115,7 +116,7 @@ def _fit_sources(
     items = snapshots.inputs_at(begin_s // DAY_S, data.all_rows)
     model.eval()
     return Sources(
-        neighbours=neighbour_table(earlier, begin_s, choose_half_life(earlier)),
+        neighbours=make_neighbours(earlier, begin_s, neighbours),
         popular_rows=rows,
         popular_scores=trending[rows].astype(np.float32),
         user_vectors=user_vectors(model, data, queries),

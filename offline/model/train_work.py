@@ -23,6 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from offline.candidates.neighbour_file import read_options
+from offline.candidates.neighbours import NeighbourOptions
 from offline.model.candidate_lists import BlendOptions
 from offline.model.candidate_requests import past_lists
 from offline.model.dataset import ExampleOptions, load_training_data
@@ -43,6 +45,7 @@ from server.features.text_encoder import TextEncoder
 ITEMS_FILE = "items.parquet"
 BUILD_FILE = "build.json"
 MODEL_DIR = "model"
+CANDIDATES_DIR = "candidates"
 
 Floats = NDArray[np.float32]
 
@@ -93,7 +96,8 @@ def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSu
     if not len(data.times_s):
         raise Refused("no user has done anything to learn from", reason="NOTHING_TO_LEARN")
     towers = fit_towers(data, options.towers, report)
-    ranker = _fit_ranker(data, catalogue, towers, options, report)
+    neighbours = read_options(work_dir / CANDIDATES_DIR)
+    ranker = _fit_ranker(data, catalogue, towers, neighbours, options, report)
     if ranker is not None:
         ranker.install(towers.model)
     built = json.loads((work_dir / BUILD_FILE).read_text(encoding="utf-8"))
@@ -147,7 +151,12 @@ def vectors_at_build(model: TwoTowerModel, items: pa.Table, catalogue: Catalogue
 
 
 def _fit_ranker(
-    data: TrainingData, catalogue: Catalogue, towers: FittedTowers, options: TrainOptions, report: Report
+    data: TrainingData,
+    catalogue: Catalogue,
+    towers: FittedTowers,
+    neighbours: NeighbourOptions,
+    options: TrainOptions,
+    report: Report,
 ) -> FittedRanker | None:
     if towers.held_out is None:
         return None
@@ -158,6 +167,7 @@ def _fit_ranker(
         data.items,
         towers.held_out,
         options.blend,
+        neighbours,
         requests_max=options.ranker.requests_max,
         seed=options.ranker.seed,
     )

@@ -12,11 +12,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from server.cli.neighbour_knobs import neighbour_knobs
 from server.cli.options import Config, DataDir, console, load_settings, told_errors
 from server.settings import Settings
 
 if TYPE_CHECKING:
     from offline.build import BuildOptions, BuildSummary
+    from offline.candidates.neighbour_choice import NeighbourChoice
     from server.stores.store import Store
 
 AsOf = Annotated[
@@ -54,7 +56,8 @@ def build(
 
     settings = load_settings(config, data_dir)
     with told_errors():
-        options = BuildOptions(as_of, threads, TrainingSetOptions(requests_max=training_requests_max))
+        training_set = TrainingSetOptions(requests_max=training_requests_max)
+        options = BuildOptions(as_of, threads, training_set, *neighbour_knobs(settings))
         if records_only:
             count = load_records_with_progress(settings, options)
             console().print(f"{count:,} user records brought up to date")
@@ -130,4 +133,22 @@ def print_summary(summary: BuildSummary, data_dir: Path) -> None:
         table.add_row(name, f"{count:,}")
     out = console()
     out.print(table)
+    print_neighbour_choice(summary.candidates.choice)
     out.print(f"Everything is in {data_dir / 'work'}. Next: shortlist train")
+
+
+def print_neighbour_choice(choice: NeighbourChoice) -> None:
+    """Prints which tables of neighbours were tried, and which one is used."""
+    if not choice.trials:
+        console().print(f"Neighbours: {choice.options.method}; too few users come back to choose by them")
+        return
+    table = Table(
+        title=f"Neighbours, judged by {choice.users:,} held-out users; each kept one is the next ones' start",
+        title_justify="left",
+    )
+    table.add_column("tried")
+    table.add_column("recall@20 and NDCG@20, mean", justify="right")
+    table.add_column("kept")
+    for trial in choice.trials:
+        table.add_row(trial.name, f"{trial.quality:.4f}", "yes" if trial.kept else "")
+    console().print(table)

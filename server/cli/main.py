@@ -20,6 +20,7 @@ COMMAND_MODULES = (
     "train_command",
     "evaluate_command",
     "report_command",
+    "tune_command",
     "off_policy_command",
     "publish_command",
     # Serve

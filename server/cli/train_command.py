@@ -51,7 +51,9 @@ def train(
     settings = load_settings(config, data_dir)
     retrieval = settings.retrieval
     weights = (retrieval.collaborative_weight, retrieval.embedding_weight, retrieval.popularity_weight)
-    blend = BlendOptions.of(weights, retrieval.candidates_max, retrieval.history_half_life_days)
+    blend = BlendOptions.of(
+        weights, retrieval.candidates_max, retrieval.history_half_life_days, retrieval.fusion
+    )
     options = TrainOptions(blend=blend).with_seed(seed, threads)
     options = replace(options, towers=replace(options.towers, epochs_max=epochs_max))
     with told_errors(), TrainingProgress() as progress:

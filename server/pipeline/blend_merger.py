@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ext import blend_candidates
+from server.features.fusion import Fusion, fused_scores
 from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.query import Query, Retrieved
 from server.pipeline.scratch import thread_scratch
@@ -18,15 +19,23 @@ class BlendMerger(Merger[Query]):
 
     weights, quotas: one a source, in the pipeline's order. limit: candidates at most. fill: whether what is left
     over fills the batch up to the limit; where it does not, a source with quota 0 only adds to others' scores.
+    fusion: what of the lists is blended.
     """
 
     def __init__(
-        self, weights: Sequence[float], quotas: Sequence[int], limit: int, *, fill: bool = True
+        self,
+        weights: Sequence[float],
+        quotas: Sequence[int],
+        limit: int,
+        *,
+        fill: bool = True,
+        fusion: Fusion = "score",
     ) -> None:
         self._weights = np.array(weights, np.float32)
         self._quotas = np.array(quotas, np.int32)
         self._limit = limit
         self._fill = fill
+        self._fusion = fusion
 
     def merge(self, query: Query, lists: Sequence[Retrieved]) -> CandidateBatch:
         """Returns the candidates by blended score, then by row."""
@@ -38,7 +47,7 @@ class BlendMerger(Merger[Query]):
             limit = min(limit, int(np.minimum(lengths, self._quotas).sum()))
         rows, blend, nominated, source_scores = blend_candidates(
             np.concatenate([found.rows for found in lists]),
-            np.concatenate([found.scores for found in lists]),
+            fused_scores(np.concatenate([found.scores for found in lists]), offsets, self._fusion),
             offsets,
             self._weights,
             self._quotas,

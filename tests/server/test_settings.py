@@ -34,6 +34,8 @@ TEXTS = {
     "store.url": "lmdb:elsewhere",
     "host": "0.0.0.0",
     "logs.format": "json",
+    "neighbours.method": "mix",
+    "retrieval.fusion": "rank",
     "_url": "http://127.0.0.1:1/elsewhere",
     "_name": "another",
     "_prefix": "another",

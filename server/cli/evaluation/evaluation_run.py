@@ -22,6 +22,7 @@ from server.app.values import engine_values
 from server.cli.evaluation.built_release import release_from_train
 from server.cli.evaluation.evaluation_options import RELEASE_METHODS, EvaluationOptions
 from server.cli.evaluation.release_methods import ReleaseMethods
+from server.cli.neighbour_knobs import neighbour_knobs
 from server.cli.options import console, fail
 from server.engine import EngineValues
 from server.releases.mapped_release import MappedRelease
@@ -51,7 +52,7 @@ def evaluation(options: EvaluationOptions, settings: Settings) -> Iterator[Evalu
     split, events, items = _read(options)
     facts, values = item_facts(split.item_ids, items), engine_values(settings)
     with _work_dir(options.work) as data_dir:
-        methods, release = _offline_methods(split, options.names, options.k), None
+        methods, release = _offline_methods(split, options.names, options.k, settings), None
         if set(options.names) & set(RELEASE_METHODS):
             release = release_from_train(data_dir, events, items, seed=options.seed)
             methods |= ReleaseMethods(split, release, values, options.k).all()
@@ -81,10 +82,10 @@ def _read(options: EvaluationOptions) -> tuple[Split, pa.Table, pa.Table | None]
     return split, events, None if options.items is None else read_items(options.items)
 
 
-def _offline_methods(split: Split, names: Sequence[str], k: int) -> dict[str, Method]:
+def _offline_methods(split: Split, names: Sequence[str], k: int, settings: Settings) -> dict[str, Method]:
     makers: dict[str, Callable[[Split, int], Method]] = {
         "popularity": popularity_method,
-        "collaborative": collaborative_method,
+        "collaborative": lambda split, k: collaborative_method(split, k, *neighbour_knobs(settings)),
     }
     return {name: make(split, k) for name, make in makers.items() if name in names}
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from offline.candidates.collaborative import CollaborativeOptions
+from offline.candidates.neighbours import NeighbourMethod, NeighbourOptions
 from offline.candidates.popularity import PopularityOptions, days_before, window_scores
 from offline.evaluation.event_files import read_events
 from offline.evaluation.methods import by_item_scores, collaborative_method, popularity_method
@@ -42,10 +43,12 @@ def split(*, allow_repeats: bool) -> Split:
     return make_split(train, test, allow_repeats=allow_repeats)
 
 
-def plain(user_exponent: float, item_exponent: float) -> CollaborativeOptions:
+def plain(user_exponent: float, item_exponent: float) -> NeighbourOptions:
     """The table's own definition: no time decay, no cap of the history."""
-    return CollaborativeOptions(
-        user_exponent, item_exponent, half_life_days=None, history_items_max=1_000_000
+    return NeighbourOptions(
+        collaborative=CollaborativeOptions(
+            user_exponent, item_exponent, half_life_days=None, history_items_max=1_000_000
+        )
     )
 
 
@@ -115,10 +118,23 @@ def test_recent_popularity_agrees_with_the_reference_up_to_its_ties() -> None:
 
 def test_the_default_table_passes_the_bar_and_beats_the_plain_definition() -> None:
     on = split(allow_repeats=False)
-    found = evaluate_methods(on, {"default": collaborative_method(on, K)})["default"]
+    found = evaluate_methods(on, {"default": collaborative_method(on, K, NeighbourOptions())})["default"]
 
     assert found.recall > 0.13
     assert found.ndcg > 0.135
+
+
+def test_a_mix_with_recency_beats_co_occurrence_on_a_validation_period() -> None:
+    on = make_split(*split_by_day(lines(), "2011-10-10", "2011-11-09"))
+    mix = NeighbourOptions(method=NeighbourMethod.MIX, recency_exponent=0.15)
+    tables = {"mix": mix, "co-occurrence": NeighbourOptions()}
+
+    found = evaluate_methods(
+        on, {name: collaborative_method(on, K, options) for name, options in tables.items()}
+    )
+
+    assert found["mix"].recall > found["co-occurrence"].recall + 0.005
+    assert found["mix"].ndcg > found["co-occurrence"].ndcg + 0.005
 
 
 def test_the_written_files_give_the_same_split(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from offline.candidates.collaborative import CollaborativeOptions
+from offline.candidates.neighbours import NeighbourOptions
 from offline.candidates.popularity import PopularityOptions
 from offline.evaluation.methods import by_item_scores, collaborative_method, popularity_method
 from offline.evaluation.protocol import Split, evaluate_methods, make_split, read_split
@@ -101,7 +102,9 @@ def test_collaborative_ranks_what_like_minded_users_had() -> None:
     train = [("ann", "a"), ("ann", "b"), ("bob", "a"), ("bob", "b"), ("bob", "c"), ("cat", "d"), ("cat", "e")]
     split = make_split(events(train), events([("ann", "c")]))
 
-    ranked = collaborative_method(split, 1, CollaborativeOptions(half_life_days=None))(split.test_users)
+    ranked = collaborative_method(
+        split, 1, NeighbourOptions(collaborative=CollaborativeOptions(half_life_days=None))
+    )(split.test_users)
 
     assert split.item_ids[ranked[0, 0]] == "c"
 
