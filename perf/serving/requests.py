@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ class LookedAt:
     items_min: int
 
 
-def look_into(replies: list[bytes]) -> LookedAt:
+def look_into(replies: Sequence[bytes]) -> LookedAt:
     """Returns what the given encoded replies show."""
     messages = [RecommendResponse.FromString(reply) for reply in replies]
     degraded = sum(message.degraded for message in messages)
