@@ -101,6 +101,7 @@ def _figures(cached: Capacity, uncached: Capacity) -> dict[str, object]:
         "start_s": cached.start_s,
         "degraded_share": max(recommend.looked_at.degraded_share for _, recommend in cached.pairs),
         "degraded_share_no_cache": max(r.looked_at.degraded_share for _, r in uncached.pairs),
+        "items_min": min(recommend.looked_at.items_min for _, recommend in [*cached.pairs, *uncached.pairs]),
         "errors": sum(step.errors for step in cached.steps) + sum(side.errors for side in sides),
         "reply_bytes": cached.reply_bytes,
     }

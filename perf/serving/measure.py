@@ -115,7 +115,6 @@ def capacity(
         found = Capacity(pairs, len(reply), start_s, memory)
         for share in rate_shares:
             found.steps.append(_step(server, requests, found.recommend_rps * share, seconds, console))
-        checked_replies(server.port, requests.bodies[:CHECKED])
     return found
 
 
