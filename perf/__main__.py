@@ -1,11 +1,15 @@
-"""`make perf`: the server beside an echo server, then the report; `--full`: kernels, other sizes and two workers too."""
+"""`make perf`: the server beside an echo server, then capacity and report; `--full`: all the rest too."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 FULL = "--full"
+SUMMARY = Path("perf/results/summary.json")
+NEED_SERVERS = ("perf.stores", "perf.model_server")
+"""Cost of Redis and of a model server, where theirs start."""
 
 
 def main() -> None:
@@ -15,6 +19,10 @@ def main() -> None:
     if FULL in sys.argv:
         _run("perf.kernels")
         _run("perf.scale")
+        for module in NEED_SERVERS:
+            if subprocess.run([sys.executable, "-m", module], check=False).returncode:
+                print(f"{module} is left out: what it says above is missing here")
+    _run("perf.capacity", "--summary", str(SUMMARY))
     _run("perf.report")
 
 

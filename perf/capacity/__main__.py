@@ -15,7 +15,7 @@ SUMMARY = Path("perf/results/summary.json")
 RESULTS = Path("perf/results/capacity.json")
 USERS = 100_000_000
 RATES = (10_000, 100_000)
-VARIATIONS = (0.5, 0.75, 1.0, 1.5, 2.0)
+VARIATIONS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 UTILISATIONS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 SATURATED = 0.98
 
@@ -51,8 +51,8 @@ def service_us(summary: dict[str, Any]) -> float:
 def check(summary: dict[str, Any]) -> tuple[float, list[dict[str, float]]]:
     """Returns the coefficient of variation that fits the rate steps best, and the model beside each step.
 
-    The one free number is fitted to the p99 of all steps below saturation; what is left is the model's error. The
-    measured calls come evenly, the model's by chance: where the two differ, the model is the more careful one.
+    The one free number is fitted to the p99 of all steps below saturation; what is left is the model's error. Calls
+    come evenly here, as they did when measured.
     """
     full = float(summary["recommend_rps"])
     steps = [step for step in summary["rate_steps"] if step["rps"] < SATURATED * full]
@@ -62,7 +62,7 @@ def check(summary: dict[str, Any]) -> tuple[float, list[dict[str, float]]]:
 
 
 def _beside(summary: dict[str, Any], step: dict[str, float], variation: float) -> dict[str, float]:
-    said = simulate(step["rps"], services(service_us(summary), variation))
+    said = simulate(step["rps"], services(service_us(summary), variation), evenly=True)
     return {
         "utilisation": step["rps"] / float(summary["recommend_rps"]),
         "measured_p50_ms": step["p50_ms"],

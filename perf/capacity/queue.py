@@ -1,4 +1,4 @@
-"""M/G/1 by simulation: calls by chance at one core, each costing what was measured."""
+"""M/G/c and D/G/c by simulation: calls that come by chance or evenly to cores, each costing what was measured."""
 
 from __future__ import annotations
 
@@ -37,11 +37,17 @@ def sojourns(
 
 
 def simulate(
-    rps: float, service_us: NDArray[np.float64], servers: int = 1, calls: int = 200_000, seed: int = 7
+    rps: float,
+    service_us: NDArray[np.float64],
+    servers: int = 1,
+    calls: int = 200_000,
+    seed: int = 7,
+    evenly: bool = False,
 ) -> Wait:
-    """Returns what calls wait that come by chance, rps a second, their services drawn from service_us."""
+    """Returns what calls wait, their services drawn from service_us. They come by chance, rps a second, or evenly."""
     rng = np.random.default_rng(seed)
-    arrivals = np.cumsum(rng.exponential(1e6 / rps, calls))
+    gaps = np.full(calls, 1e6 / rps) if evenly else rng.exponential(1e6 / rps, calls)
+    arrivals = np.cumsum(gaps)
     waits = sojourns(arrivals, rng.choice(service_us, calls), servers)[calls // 10 :] / 1e3
     p50, p99 = (float(point) for point in np.percentile(waits, [50, 99]))
     return Wait(float(waits.mean()), p50, p99)

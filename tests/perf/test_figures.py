@@ -76,6 +76,11 @@ def test_the_simulated_mean_is_that_of_pollaczek_and_khinchine(variation):
     assert waited.mean_ms == pytest.approx(expected_ms, rel=0.05)
 
 
+def test_calls_that_come_evenly_wait_less_than_those_by_chance():
+    times = services(1_000.0, 0.5)
+    assert simulate(800, times, evenly=True).p99_ms < simulate(800, times).p99_ms
+
+
 def test_a_plan_grows_with_the_load_and_keeps_a_spare_machine():
     costs = Costs(cpu_us=600)
     small, large = plan(10_000, 100_000_000, costs), plan(100_000, 100_000_000, costs)
