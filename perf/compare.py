@@ -23,6 +23,8 @@ from perf.world.cached import cached_world
 
 RESAMPLES = 10_000
 DRAWS = 100_000
+ROUNDS_MIN = 4
+"""Fewer say nothing of their noise."""
 SAME, SLOWER, UNKNOWN = 0, 1, 2
 WORDS = {
     SAME: "no regression",
@@ -48,7 +50,9 @@ def verdict(of_a: Sequence[float], of_b: Sequence[float], tolerance: float, seed
     medians_a = np.median(rng.choice(a, (RESAMPLES, len(a))), axis=1)
     medians_b = np.median(rng.choice(b, (RESAMPLES, len(b))), axis=1)
     low, high = (float(edge) for edge in np.percentile(medians_b / medians_a, [2.5, 97.5]))
-    if low > 1 + tolerance:
+    if min(len(a), len(b)) < ROUNDS_MIN:
+        status = UNKNOWN
+    elif low > 1 + tolerance:
         status = SLOWER
     elif high <= 1 + tolerance:
         status = SAME

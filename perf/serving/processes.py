@@ -99,7 +99,7 @@ def shortlist_server(
     data_dir: Path, environment: dict[str, str] | None = None, workers: int = 1, checkout: Path | None = None
 ) -> Iterator[Running]:
     """Serves a data directory with this checkout's code, or with another's and its environment."""
-    python = str((checkout or Path()) / ".venv/bin/python") if checkout else sys.executable
+    python = str(checkout / ".venv/bin/python") if checkout else sys.executable
     command = [python, "-m", "server", "serve", f"--workers={workers}", "--port", "0", "--admin-port", "0"]
     command += ["--data-dir", str(data_dir.resolve())]
     with started(command, r"serving on [^ ]*:(\d+)", environment, checkout) as ready:

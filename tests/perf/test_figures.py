@@ -56,6 +56,10 @@ def test_a_slower_checkout_is_told_from_an_equal_and_from_a_noisy_one():
     assert found.ratio == pytest.approx(1.2)
 
 
+def test_too_few_rounds_decide_nothing():
+    assert verdict([100, 100, 100], [200, 200, 200], 0.03).status == UNKNOWN
+
+
 def test_costs_of_a_file_are_multiples_of_the_echo(tmp_path):
     path = tmp_path / "summary.json"
     path.write_text(json.dumps({"rounds": [{"echo": {"cpu_us": 100}, "recommend": {"cpu_us": 250}}]}))
