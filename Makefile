@@ -8,10 +8,11 @@ UV      = VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 LOCKS  := serve train dev uv
 KERNELS := $(wildcard ext/*.pyx ext/*.pxd ext/*.h) setup.py
 WORKERS ?= 2
+PERF_ITEMS ?= 1000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check perf up down test-faults build clients test-clients serve locks clean test-checked test-traced test-sanitized
+.PHONY: help demo test check perf perf-full up down test-faults build clients test-clients serve locks clean test-checked test-traced test-sanitized
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -30,8 +31,13 @@ test-faults: $(DONE)/dev $(DONE)/project ## Breaks dependencies under load: figu
 	@tools/install_redis.sh >/dev/null || true
 	@$(BIN)/python -m perf.faults $(ARGS)
 
-perf: $(DONE)/dev $(DONE)/project ## Measures kernels beside their twins and the server beside an echo server
-	@$(BIN)/python -m perf $(ARGS)
+perf: $(DONE)/dev $(DONE)/project ## Measures the server beside an echo server and draws a report (PERF_ITEMS=100000 for a smaller world)
+	@tools/build_replay.sh >/dev/null
+	@$(BIN)/python -m perf --items $(PERF_ITEMS) $(ARGS)
+
+perf-full: $(DONE)/dev $(DONE)/project ## The same, and kernels, other sizes of world and two workers beside one
+	@tools/build_replay.sh >/dev/null
+	@$(BIN)/python -m perf --full --items $(PERF_ITEMS) $(ARGS)
 
 build: $(DONE)/train $(DONE)/kernels ## Compiles the kernels in place
 

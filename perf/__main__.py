@@ -1,15 +1,33 @@
-"""`make perf`: the kernels beside their twins, then the server beside an echo server."""
+"""`make perf`: the server beside an echo server, then capacity and report; `--full`: all the rest too."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+FULL = "--full"
+SUMMARY = Path("perf/results/summary.json")
+NEED_SERVERS = ("perf.stores", "perf.model_server")
+"""Cost of Redis and of a model server, where theirs start."""
 
 
 def main() -> None:
-    """Runs both measurements, one after the other; arguments go to the second."""
-    subprocess.run([sys.executable, "-m", "perf.kernels"], check=True)
-    subprocess.run([sys.executable, "-m", "perf.serving", *sys.argv[1:]], check=True)
+    """Runs the measurements, one after the other; arguments but --full go to the first."""
+    arguments = [word for word in sys.argv[1:] if word != FULL]
+    _run("perf.serving", *arguments)
+    if FULL in sys.argv:
+        _run("perf.kernels")
+        _run("perf.scale")
+        for module in NEED_SERVERS:
+            if subprocess.run([sys.executable, "-m", module], check=False).returncode:
+                print(f"{module} is left out: what it says above is missing here")
+    _run("perf.capacity", "--summary", str(SUMMARY))
+    _run("perf.report")
+
+
+def _run(module: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", module, *arguments], check=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ def machine_facts() -> dict[str, object]:
     return {
         "processor": model,
         "cores": os.cpu_count(),
+        "load": [round(load, 2) for load in os.getloadavg()],
         "system": platform.platform(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},

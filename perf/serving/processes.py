@@ -34,10 +34,13 @@ class Ready(NamedTuple):
 
 
 @contextmanager
-def started(command: list[str], pattern: str, environment: dict[str, str] | None = None) -> Iterator[Ready]:
+def started(
+    command: list[str], pattern: str, environment: dict[str, str] | None = None, folder: Path | None = None
+) -> Iterator[Ready]:
     """Runs a server on SERVER_CORE while the block runs; yields what its line that says it is ready matched."""
     process = subprocess.Popen(
         pinned(SERVER_CORE, command),
+        cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **(environment or {})},
@@ -72,7 +75,11 @@ class Running:
 
     def cpu_s(self) -> float:
         """Returns the CPU time, seconds, that its processes have used, those that it waited for included."""
-        return sum(_cpu_s(pid) for pid in _with_children(self.pid))
+        return sum(_cpu_s(pid) for pid in self.pids())
+
+    def pids(self) -> list[int]:
+        """Returns its processes, the first one first."""
+        return _with_children(self.pid)
 
 
 def _cpu_s(pid: int) -> float:
@@ -88,10 +95,14 @@ def _with_children(pid: int) -> list[int]:
 
 
 @contextmanager
-def shortlist_server(data_dir: Path) -> Iterator[Running]:
-    """Serves a data directory with one worker."""
-    command = [sys.executable, "-m", "server", "serve", "--workers", "1", "--port", "0", "--admin-port", "0"]
-    with started([*command, "--data-dir", str(data_dir)], r"serving on [^ ]*:(\d+)") as ready:
+def shortlist_server(
+    data_dir: Path, environment: dict[str, str] | None = None, workers: int = 1, checkout: Path | None = None
+) -> Iterator[Running]:
+    """Serves a data directory with this checkout's code, or with another's and its environment."""
+    python = str(checkout / ".venv/bin/python") if checkout else sys.executable
+    command = [python, "-m", "server", "serve", f"--workers={workers}", "--port", "0", "--admin-port", "0"]
+    command += ["--data-dir", str(data_dir.resolve())]
+    with started(command, r"serving on [^ ]*:(\d+)", environment, checkout) as ready:
         yield Running(int(ready.match.group(1)), ready.pid)
 
 

@@ -12,7 +12,8 @@ from statistics import median
 from perf.machine import machine_facts
 from perf.serving.closed_loop import closed_loop
 from perf.serving.open_loop import open_loop
-from perf.telemetry.worlds import collector, copy_of, cpu_s, make_data, measured_server, port_of
+from perf.serving.processes import Running
+from perf.telemetry.worlds import collector, copy_of, make_data, measured_server, port_of
 from tests.support.server_process import ServerProcess
 
 RESULTS = Path("perf/results/telemetry.json")
@@ -45,16 +46,8 @@ class _Capacity:
 
 def _capacity(server: ServerProcess, bodies: list[bytes], seconds: float) -> _Capacity:
     (worker,) = server.workers()
-    used_s, answered = cpu_s(worker.pid), _answered(server)
-    loop = closed_loop(port_of(server), bodies, seconds)
-    used_s, answered = cpu_s(worker.pid) - used_s, _answered(server) - answered
-    return _Capacity(loop.rps, used_s / answered * 1e6)
-
-
-def _answered(server: ServerProcess) -> float:
-    """Returns how many calls the server has counted."""
-    name = "rpc_server_call_duration_seconds_count"
-    return sum(value for sample, value in server.metrics().items() if sample.startswith(name))
+    loop = closed_loop(Running(port_of(server), worker.pid), bodies, seconds)
+    return _Capacity(loop.rps, loop.cpu_us)
 
 
 def measure(rounds: int, seconds: float) -> Cost:

@@ -1,0 +1,1 @@
+"""A compiled generator of requests: recorded bodies, a fixed schedule, latencies from the planned send."""

@@ -1,0 +1,1 @@
+"""One page of plots from the files that the measurements write."""
