@@ -2,7 +2,7 @@
 
 Requests never look for a master. They ask the one that is known, and when it does not answer or says that keys have
 moved, they wake the thread and fail; so a failover costs the cluster two questions a second from each process, however
-many requests there are.
+many requests there are. Only while a slot moves they go on to the node that the master names, in the same time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from server.stores.redis_connection import (
 )
 from server.stores.redis_errors import ProblemLog, SlotMoved, as_unavailable
 from server.stores.redis_keys import slot_of, spread_tags
+from server.stores.redis_moving_slot import Place, ask_place, follow
 from server.stores.redis_node import PoolValues, RedisNode
 
 CLUSTER_PARTITIONS = 64
@@ -33,9 +34,8 @@ CLUSTER_PARTITIONS = 64
 _LOOK_INTERVAL_S = 0.5
 _STOP_S = 2.0
 _SLOTS = pack([("CLUSTER", "SLOTS")])
-
-Place = tuple[str, int]
-"""Host and port."""
+_GUEST_S = 60.0
+"""How long a node that keys move to, and that is no master yet, stays connected after it was last named."""
 
 
 class RedisCluster:
@@ -52,6 +52,7 @@ class RedisCluster:
         self._slots = [slot_of(tag) for tag in spread_tags(self.partitions)]
         self._nodes: dict[Place, RedisNode] = {}
         self._masters: list[RedisNode | None] = [None] * self.partitions
+        self._named_at_s: dict[Place, float] = {}
         self._changed = threading.Condition()
         self._wanted = False
         self._stopped = False
@@ -70,9 +71,9 @@ class RedisCluster:
         except StoreUnavailable:
             self._want()
             raise
-        for reply in replies:
+        for at, reply in enumerate(replies):
             if isinstance(reply, hiredis.ReplyError) and isinstance(as_unavailable(reply), SlotMoved):
-                self._want()
+                replies[at] = self._follow_slot(master, commands[at], reply, ends_s)
         return replies
 
     def refresh(self) -> bool:
@@ -84,7 +85,7 @@ class RedisCluster:
             return self._changed.wait_for(lambda: self.looks > before, 2 * _LOOK_INTERVAL_S)
 
     def nodes(self) -> Sequence[RedisNode]:
-        """Returns the masters."""
+        """Returns the masters, and nodes that keys move to."""
         return tuple(self._nodes.values())
 
     def close(self) -> None:
@@ -95,6 +96,19 @@ class RedisCluster:
         self._thread.join(_STOP_S)
         for node in self._nodes.values():
             node.close()
+
+    def _follow_slot(self, master: RedisNode, command: Command, reply: Reply, ends_s: float) -> Reply:
+        """Returns the reply to a command whose slot moves or has moved; still an error where it cannot be had."""
+
+        def node_named(asked: hiredis.ReplyError) -> RedisNode | None:
+            place = ask_place(asked, master.address.host)
+            self._named_at_s[place] = time.monotonic()
+            return self._nodes.get(place)
+
+        found = follow(master, node_named, command, reply, ends_s)
+        if isinstance(found, hiredis.ReplyError):
+            self._want()
+        return found
 
     def _want(self) -> None:
         if not self._wanted:
@@ -148,16 +162,24 @@ class RedisCluster:
     def _adopt(self, told_by: RedisAddress, slots: list[list[Reply]]) -> None:
         places = _masters_by_slot(told_by, slots, self._slots)
         nodes = dict(self._nodes)
-        for place in places.values():
+        used = {*places.values(), *self._guests()}
+        for place in used:
             if place not in nodes:
                 address = replace(told_by, host=place[0], port=place[1])
                 nodes[place] = RedisNode(address, self.times, self._pool, self._problems)
-        used = set(places.values())
         gone = [nodes.pop(place) for place in list(nodes) if place not in used]
         self._nodes = nodes
         self._masters = [nodes[places[slot]] if slot in places else None for slot in self._slots]
         for node in gone:
             node.close()
+
+    def _guests(self) -> list[Place]:
+        """Returns the nodes that were named as the new place of keys lately."""
+        after_s = time.monotonic() - _GUEST_S
+        named = dict(self._named_at_s)
+        for place in [place for place, at_s in named.items() if at_s < after_s]:
+            del self._named_at_s[place]
+        return [place for place, at_s in named.items() if at_s >= after_s]
 
 
 def _masters_by_slot(
