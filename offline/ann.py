@@ -35,7 +35,9 @@ _CHUNK_ROWS = 8_192
 class AnnOptions:
     """Knobs of the index. connectivity: links a node; the rest is usearch's own words.
 
-    self_search_count: places among which an item must find itself, or an item with an equal vector.
+    self_search_counts: places among which an item must find itself, or an item with an equal vector. What is not among
+    the few is looked for among the many, as many as a server asks for: a wider search goes more ways. Where the many
+    are more than a hundredth of the items, the few decide: everything is among enough.
     attempts_max: builds before it is given up. patient_attempts: builds before the links are doubled each time.
     skeleton_share: share of the items, chosen at random, that are added before the others. spread: standard
     deviation, a component, by which equal vectors are moved apart. unreached_share_max: share of the items that the
@@ -43,9 +45,9 @@ class AnnOptions:
     """
 
     connectivity: int = 16
-    expansion_add: int = 64
+    expansion_add: int = 128
     expansion_search: int = 64
-    self_search_count: int = 20
+    self_search_counts: tuple[int, ...] = (20, 200)
     attempts_max: int = 6
     patient_attempts: int = 3
     skeleton_share: float = 0.1
@@ -91,7 +93,7 @@ def build_ann_index(
         )
         order = _order(len(vectors), ever_lost, options)
         index = _build(placed, order, connectivity, options, progress)
-        lost = _relink(index, placed, find_lost(index, vectors, options.self_search_count), vectors, options)
+        lost = _relink(index, placed, _lost(index, vectors, options), vectors, options)
         ever_lost = np.union1d(ever_lost, lost)
         if len(lost) <= options.unreached_share_max * len(vectors):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,25 +115,38 @@ def _relink(
         index.remove(lost.astype(np.uint64))
         index.add(lost.astype(np.uint64), placed[lost], threads=1)
         # A node that is linked anew may cost another its links, so all are looked for again.
-        lost = find_lost(index, vectors, options.self_search_count)
+        lost = _lost(index, vectors, options)
     return lost
 
 
-def find_lost(index: Index, vectors: Floats, count: int) -> NDArray[np.int64]:
-    """Returns the rows that a search for their own vector does not find among the best `count`.
+def _lost(index: Index, vectors: Floats, options: AnnOptions) -> NDArray[np.int64]:
+    few, *many = options.self_search_counts
+    return find_lost(index, vectors, few, *(count for count in many if 100 * count <= len(vectors)))
+
+
+def find_lost(index: Index, vectors: Floats, *counts: int) -> NDArray[np.int64]:
+    """Returns the rows that a search for their own vector does not find among the best counts[0], nor the next counts'.
 
     A row whose place is taken by items at least as near (equal vectors among them) counts as found.
     """
-    lost: list[int] = []
-    for start in range(0, len(vectors), _CHUNK_ROWS):
-        chunk = vectors[start : start + _CHUNK_ROWS]
-        keys, counts = _search(index, chunk, count)
-        own = keys == np.arange(start, start + len(chunk))[:, None]
-        found = (own & (np.arange(keys.shape[1]) < counts[:, None])).any(axis=1)
-        for at in np.flatnonzero(~found):
-            if not _is_crowded_out(index, vectors, start + int(at), keys[at, : counts[at]], count):
-                lost.append(start + int(at))
-    return np.array(lost, np.int64)
+    lost = np.arange(len(vectors))
+    for count in counts:
+        parts = (lost[start : start + _CHUNK_ROWS] for start in range(0, len(lost), _CHUNK_ROWS))
+        lost = np.concatenate(
+            [np.empty(0, np.int64), *(_lost_of(index, vectors, part, count) for part in parts)]
+        )
+    return lost
+
+
+def _lost_of(index: Index, vectors: Floats, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    keys, counts = _search(index, vectors[rows], count)
+    found = ((keys == rows[:, None]) & (np.arange(keys.shape[1]) < counts[:, None])).any(axis=1)
+    kept = [
+        at
+        for at in np.flatnonzero(~found)
+        if not _is_crowded_out(index, vectors, int(rows[at]), keys[at, : counts[at]], count)
+    ]
+    return rows[kept]
 
 
 def _is_crowded_out(index: Index, vectors: Floats, row: int, keys: NDArray[np.int64], count: int) -> bool:
