@@ -95,7 +95,7 @@ def build_ann_index(
         index = _build(placed, order, connectivity, options, progress)
         lost = _relink(index, placed, _lost(index, vectors, options), vectors, options)
         ever_lost = np.union1d(ever_lost, lost)
-        if len(lost) <= options.unreached_share_max * len(vectors):
+        if len(lost) <= _unreached_max(len(vectors), options):
             path.parent.mkdir(parents=True, exist_ok=True)
             index.save(str(path))
             recall = _recall(index, vectors, options)
@@ -105,12 +105,16 @@ def build_ann_index(
     raise UnreachableItems(f"{len(lost)} of {len(vectors)} items cannot be found in the ANN index")
 
 
+def _unreached_max(items: int, options: AnnOptions) -> int:
+    return int(options.unreached_share_max * items)
+
+
 def _relink(
     index: Index, placed: Floats, lost: NDArray[np.int64], vectors: Floats, options: AnnOptions
 ) -> NDArray[np.int64]:
-    """Adds what is lost once more, a few times; returns the rows that are lost in the end."""
+    """Adds what is lost once more, a few times, while it is too much; returns the rows that are lost in the end."""
     for _ in range(options.relinks):
-        if not len(lost):
+        if len(lost) <= _unreached_max(len(vectors), options):
             break
         index.remove(lost.astype(np.uint64))
         index.add(lost.astype(np.uint64), placed[lost], threads=1)

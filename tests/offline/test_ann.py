@@ -76,7 +76,7 @@ def test_items_that_are_lost_are_linked_anew(tmp_path: Path) -> None:
     poor = AnnOptions(connectivity=8, expansion_add=16, skeleton_share=0, unreached_share_max=1, relinks=0)
     once = build_ann_index(vectors, tmp_path / "once", poor)
     path = tmp_path / "anew"
-    anew = build_ann_index(vectors, path, replace(poor, relinks=2))
+    anew = build_ann_index(vectors, path, replace(poor, relinks=2, unreached_share_max=0.01))
     assert len(anew.unreached_rows) < len(once.unreached_rows) / 4
     assert anew.recall > once.recall
     header = read_ann_header(path)
