@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.support.freezing import freeze
+
 START_S = 20.0
 NOT_INSTALLED = "redis-server is not on PATH and could not be installed; tools/install_redis.sh says more"
 
@@ -107,7 +109,7 @@ class RedisServer:
     def pause(self) -> None:
         """Stops the process: its sockets stay open and nothing answers."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def resume(self) -> None:
         """Lets it go on."""

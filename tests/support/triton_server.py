@@ -26,6 +26,7 @@ from server.inference.triton_scorer import TritonLimits, TritonScorer
 from server.releases.mapped_release import MappedRelease
 from server.releases.model_repository import publish_models
 from server.releases.verify import read_manifest
+from tests.support.freezing import freeze
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATES = REPOSITORY / "model_repo"
@@ -85,7 +86,10 @@ class TritonServer:
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to the server itself; its model processes wait for it."""
         assert self._process is not None
-        self._process.send_signal(number)
+        if number is signal.SIGSTOP:
+            freeze(self._process.pid)
+        else:
+            self._process.send_signal(number)
 
     def kill(self) -> None:
         """Ends it at once, with its model processes, which would outlive it."""
