@@ -32,12 +32,6 @@ class HistoryHydrator(QueryHydrator[RecommendQuery, History]):
 
     def hydrate(self, query: RecommendQuery) -> History:
         """Returns the history of at most HISTORY_EVENTS_MAX events."""
-        remembered = query.remembered
-        if remembered.history is None:
-            remembered.history = self._read(query)
-        return remembered.history
-
-    def _read(self, query: RecommendQuery) -> History:
         keys, times_s, types = self._own_events(query)
         returning = len(keys) > 0
         rows = query.release.rows_of_keys(keys) if returning else NO_ROWS

@@ -25,13 +25,6 @@ class UserFeaturesHydrator(QueryHydrator[RecommendQuery, UserState]):
 
     def hydrate(self, query: RecommendQuery) -> UserState:
         """Returns the features."""
-        remembered = query.remembered
-        if remembered.user is None:
-            remembered.user = self._compute(query)
-        return remembered.user
-
-    @staticmethod
-    def _compute(query: RecommendQuery) -> UserState:
         history, release = query.history, query.release
         assert history is not None
         arrays = release.arrays
