@@ -13,6 +13,8 @@ from server.errors import ReleaseRefused
 from server.releases.format import POPULARITY_LISTS_PATH, VOCABULARIES_PATH, ItemFlag
 from server.releases.manifest import Manifest
 
+CHECKS = 1
+"""The number of the checks here and in verify.py: one more whenever they change, so that no older stamp stands for them."""
 _CHUNK_ROWS = 1 << 20
 
 

@@ -23,7 +23,13 @@ from server.releases.item_directory import ItemDirectory
 from server.releases.manifest import Manifest
 from server.releases.model_repository import repository_version
 from server.releases.new_item_kin import NewItemKin
-from server.releases.release_arrays import load_weights, map_arrays, map_published_titles, prefault
+from server.releases.release_arrays import (
+    load_weights,
+    map_arrays,
+    map_published_titles,
+    prefault,
+    read_ahead,
+)
 from server.releases.verify import read_json, read_model_config, verify_release
 from server.releases.vocabulary import Vocabulary
 
@@ -86,6 +92,8 @@ class MappedRelease:
         """
         if manifest is None:
             manifest = verify_release(release_dir)
+        if prefault_pages:
+            read_ahead(release_dir)
         release = cls(release_dir.resolve(), manifest, ann_expansion_search)
         if prefault_pages:
             prefault(release.arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,17 @@ def load_weights(release_dir: Path) -> dict[str, NDArray[np.float32]]:
         array.flags.writeable = False
         weights[name] = array
     return weights
+
+
+def read_ahead(release_dir: Path) -> None:
+    """Asks for every file, the ANN index as well, to be read into the machine's memory; returns before all of it is."""
+    for path in release_dir.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+            finally:
+                os.close(descriptor)
 
 
 def prefault(arrays: ReleaseArrays) -> None:

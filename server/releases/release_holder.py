@@ -120,7 +120,7 @@ class ReleaseHolder:
             return self._previous
         release_dir = self._releases_dir / version
         try:
-            manifest = verify_release(release_dir)
+            manifest = verify_release(release_dir, behind=self._release is not None)
             return MappedRelease.open(
                 release_dir,
                 manifest=manifest,
