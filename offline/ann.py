@@ -2,7 +2,8 @@
 
 usearch scales each vector to its own length before it rounds to int8, so an int8 index ranks by cosine whatever
 its metric is called; item vectors are of unit length for this reason. Vectors are added by one thread: concurrent
-adds lose nodes. An item that a search for its own vector does not find could never be recommended, so that is
+adds lose nodes, and no two builds would be equal. Searches take as many threads as there are cores. An item that a
+search for its own vector does not find could never be recommended, so that is
 checked. Items that are lost are taken out and added again, now that the graph is whole, which links most of them anew in
 a moment; the few that still are not found are named, and the server looks at them beside the index. To link the very last
 one by more links for everybody would make every search twice as dear. Where they are more than a few all the same, the
@@ -15,7 +16,7 @@ build on such vectors are moved apart a little; scores that count are computed f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ Progress = Callable[[float], None]
 """Called now and then with the share done, 0 to 1."""
 
 _CHUNK_ROWS = 8_192
+_EXACT_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class AnnOptions:
     """
 
     connectivity: int = 16
-    expansion_add: int = 128
+    expansion_add: int = 64
     expansion_search: int = 64
     self_search_counts: tuple[int, ...] = (20, 200)
     attempts_max: int = 6
@@ -92,7 +94,8 @@ def build_ann_index(
             vectors if attempt == 1 else _spread_equal(vectors, options.spread * (attempt - 1), options.seed)
         )
         order = _order(len(vectors), ever_lost, options)
-        index = _build(placed, order, connectivity, options, progress)
+        expansion_add = max(options.expansion_add * min(attempt, 2), 4 * connectivity)
+        index = _build(placed, order, connectivity, expansion_add, options, progress)
         lost = _relink(index, placed, _lost(index, vectors, options), vectors, options)
         ever_lost = np.union1d(ever_lost, lost)
         if len(lost) <= _unreached_max(len(vectors), options):
@@ -133,13 +136,18 @@ def find_lost(index: Index, vectors: Floats, *counts: int) -> NDArray[np.int64]:
 
     A row whose place is taken by items at least as near (equal vectors among them) counts as found.
     """
-    lost = np.arange(len(vectors))
+    # Most are found by the narrowest search that can hold so many, at a third of the cost; the others are looked for again.
+    width, index.expansion_search = index.expansion_search, counts[0]  # type: ignore[misc]
+    lost = _lost_among(index, vectors, np.arange(len(vectors)), counts[0])
+    index.expansion_search = width  # type: ignore[misc]
     for count in counts:
-        parts = (lost[start : start + _CHUNK_ROWS] for start in range(0, len(lost), _CHUNK_ROWS))
-        lost = np.concatenate(
-            [np.empty(0, np.int64), *(_lost_of(index, vectors, part, count) for part in parts)]
-        )
+        lost = _lost_among(index, vectors, lost, count)
     return lost
+
+
+def _lost_among(index: Index, vectors: Floats, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    parts = (rows[start : start + _CHUNK_ROWS] for start in range(0, len(rows), _CHUNK_ROWS))
+    return np.concatenate([np.empty(0, np.int64), *(_lost_of(index, vectors, part, count) for part in parts)])
 
 
 def _lost_of(index: Index, vectors: Floats, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -189,6 +197,7 @@ def _build(
     vectors: Floats,
     order: NDArray[np.int64],
     connectivity: int,
+    expansion_add: int,
     options: AnnOptions,
     progress: Progress | None,
 ) -> Index:
@@ -197,7 +206,7 @@ def _build(
         metric="cos",
         dtype="i8",
         connectivity=connectivity,
-        expansion_add=max(options.expansion_add, 4 * connectivity),
+        expansion_add=expansion_add,
         expansion_search=options.expansion_search,
     )
     for start in range(0, len(vectors), _CHUNK_ROWS):
@@ -215,10 +224,19 @@ def _recall(index: Index, vectors: Floats, options: AnnOptions) -> float:
     rng = np.random.default_rng(options.seed)
     rows = rng.choice(len(vectors), min(options.recall_queries, len(vectors)), replace=False)
     count = min(options.recall_count, len(vectors))
-    exact = np.argsort(-(vectors[rows] @ vectors.T), axis=1, kind="stable")[:, :count]
     keys, counts = _search(index, vectors[rows], count)
-    hits = [len(np.intersect1d(e, f[:n])) for e, f, n in zip(exact, keys, counts, strict=True)]
+    hits = [
+        len(np.intersect1d(exact, found[:n]))
+        for exact, found, n in zip(_nearest(vectors, rows, count), keys, counts, strict=True)
+    ]
     return float(np.mean(hits) / count)
+
+
+def _nearest(vectors: Floats, rows: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:
+    """Yields for each row those of the `count` largest inner products with its vector, in no order."""
+    for start in range(0, len(rows), _EXACT_ROWS):
+        scores = vectors[rows[start : start + _EXACT_ROWS]] @ vectors.T
+        yield from (np.argpartition(line, len(vectors) - count)[-count:] for line in scores)
 
 
 def _search(index: Index, vectors: Floats, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -227,6 +245,6 @@ def _search(index: Index, vectors: Floats, count: int) -> tuple[NDArray[np.int64
     if len(vectors) == 1:
         keys = np.asarray(index.search(vectors[0], count, threads=1).keys, np.int64)
         return keys[None, :], np.array([len(keys)])
-    matches = index.search(vectors, count, threads=1)
+    matches = index.search(vectors, count)
     keys = np.asarray(matches.keys, np.int64)
     return keys, np.asarray(matches.counts, np.int64)  # type: ignore[union-attr]
