@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.candidates.weight_codes import encode_weights
 from server.features.declarations import VECTOR_DIMS
 from server.features.event_types import EventType
 
@@ -107,10 +108,13 @@ def make_neighbours(shape: WorldShape, items: WorldItems) -> dict[str, NDArray[n
         counts[start:stop] = np.bincount(kept.ravel(), minlength=stop - start)
         rows.append((candidate[order] + start).astype(np.int32))
         weights.append(strength.ravel()[order])
+    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    codes, scales = encode_weights(offsets, np.concatenate(weights))
     return {
-        "neighbour_offsets": np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        "neighbour_offsets": offsets,
         "neighbour_rows": np.concatenate(rows),
-        "neighbour_weights": np.concatenate(weights),
+        "neighbour_codes": codes,
+        "neighbour_scales": scales,
     }
 
 

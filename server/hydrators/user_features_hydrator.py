@@ -45,8 +45,8 @@ class UserFeaturesHydrator(QueryHydrator[RecommendQuery, UserState]):
             arrays.category,
             arrays.brand,
             arrays.price,
-            arrays.title_embeddings,
-            arrays.history_embeddings,
+            arrays.title_bits,
+            arrays.history_bits,
         )
         tower_input = encode_users(
             _user_features(query.record, summary),

@@ -53,7 +53,7 @@ _OFFSETS = (
     ("items/id_offsets.npy", "items/id_bytes.npy"),
     ("items/title_offsets.npy", "items/title_bytes.npy"),
     ("neighbours/neighbour_offsets.npy", "neighbours/neighbour_rows.npy"),
-    ("neighbours/neighbour_offsets.npy", "neighbours/neighbour_weights.npy"),
+    ("neighbours/neighbour_offsets.npy", "neighbours/neighbour_codes.npy"),
     ("popularity/popularity_offsets.npy", "popularity/popularity_rows.npy"),
     ("popularity/popularity_offsets.npy", "popularity/popularity_scores.npy"),
 )

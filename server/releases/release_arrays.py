@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,10 @@ _PAGE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class ReleaseArrays:
-    """format.ARRAY_FILES by name. Mutable ones are copy-on-write: what the overlay writes stays in this process."""
+    """format.ARRAY_FILES by name. Mutable ones are copy-on-write: what the overlay writes stays in this process.
+
+    title_bits, history_bits: the bits of title_embeddings and history_embeddings, as kernels take them.
+    """
 
     id_bytes: NDArray[np.uint8]
     id_offsets: NDArray[np.int64]
@@ -38,18 +41,25 @@ class ReleaseArrays:
     num_ratings: NDArray[np.float32]
     trending_score: NDArray[np.float32]
     item_vectors: NDArray[np.float32]
-    history_embeddings: NDArray[np.float32]
-    title_embeddings: NDArray[np.float32]
+    history_embeddings: NDArray[np.float16]
+    title_embeddings: NDArray[np.float16]
     image_embeddings: NDArray[np.float32]
     neighbour_offsets: NDArray[np.int64]
     neighbour_rows: NDArray[np.int32]
-    neighbour_weights: NDArray[np.float32]
+    neighbour_codes: NDArray[np.uint8]
+    neighbour_scales: NDArray[np.float32]
     popularity_offsets: NDArray[np.int64]
     popularity_rows: NDArray[np.int32]
     popularity_scores: NDArray[np.float32]
     unreached_rows: NDArray[np.int32]
     idf: NDArray[np.float32]
     projection: NDArray[np.float32]
+    title_bits: NDArray[np.uint16] = field(init=False)
+    history_bits: NDArray[np.uint16] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title_bits", self.title_embeddings.view(np.uint16))
+        object.__setattr__(self, "history_bits", self.history_embeddings.view(np.uint16))
 
 
 def map_arrays(release_dir: Path) -> ReleaseArrays:
@@ -59,10 +69,10 @@ def map_arrays(release_dir: Path) -> ReleaseArrays:
     return ReleaseArrays(**mapped)  # type: ignore[arg-type]
 
 
-def map_published_titles(release_dir: Path) -> NDArray[np.float32]:
-    """Returns title_embeddings as published, float32[N, T], whatever the overlay does to its own mapping."""
+def map_published_titles(release_dir: Path) -> NDArray[np.float16]:
+    """Returns title_embeddings as published, float16[N, T], whatever the overlay does to its own mapping."""
     file = next(file for file in ARRAY_FILES if file.name == "title_embeddings")
-    return np.asarray(_map(release_dir / file.path, mutable=False), np.float32)
+    return np.asarray(_map(release_dir / file.path, mutable=False), np.float16)
 
 
 def load_weights(release_dir: Path) -> dict[str, NDArray[np.float32]]:

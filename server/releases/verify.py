@@ -58,7 +58,7 @@ def verify_release(release_dir: Path, *, again: bool = False, behind: bool = Fal
     """
     manifest = read_manifest(release_dir)
     if manifest.format_version != FORMAT_VERSION:
-        what = f"has format version {manifest.format_version}; this server reads {FORMAT_VERSION}"
+        what = f"has format version {manifest.format_version}; this server reads {FORMAT_VERSION}: publish it anew"
         raise refused(MANIFEST_NAME, what, "RELEASE_FORMAT")
     if manifest.schema_hash != schema_hash():
         what = "was built from other feature declarations than this server's"
