@@ -22,6 +22,7 @@ if KERNELS == "numpy":
         encode_items,
         exact_search,
         find_because,
+        find_rows,
         keep_codes,
         keep_flags,
         keep_not_expired,
@@ -31,12 +32,14 @@ if KERNELS == "numpy":
         summarize_history,
         top_k,
         tower_forward,
+        weigh_items,
     )
 elif KERNELS == "compiled":
     try:
         from ext.blend import blend_candidates
         from ext.cross_features import assemble_cross_features
         from ext.history import summarize_history
+        from ext.keys import find_rows
         from ext.masks import keep_codes, keep_flags, keep_not_expired, keep_not_in
         from ext.mmr import mmr_select
         from ext.neighbours import accumulate_neighbours
@@ -44,6 +47,7 @@ elif KERNELS == "compiled":
         from ext.scoring import exact_search, score_candidates
         from ext.topk import top_k
         from ext.towers import tower_forward
+        from ext.weights import weigh_items
     except ModuleNotFoundError as error:
         raise ImportError(
             f"the kernels are not compiled ({error}); run `make build`, or set SHORTLIST_KERNELS=numpy to use their slow twins"
@@ -61,6 +65,7 @@ __all__ = [
     "encode_items",
     "exact_search",
     "find_because",
+    "find_rows",
     "keep_codes",
     "keep_flags",
     "keep_not_expired",
@@ -70,4 +75,5 @@ __all__ = [
     "summarize_history",
     "top_k",
     "tower_forward",
+    "weigh_items",
 ]

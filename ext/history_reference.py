@@ -1,4 +1,4 @@
-"""The NumPy twin of summarize_history; part of ext.reference."""
+"""The NumPy twins of the kernels that read a history; part of ext.reference."""
 
 from __future__ import annotations
 
@@ -17,6 +17,36 @@ DAY_S = 86_400
 SESSION_GAP_S = 1_800
 POOLED_EVENTS_MAX = 50
 PREFERENCES = 3
+EVENT_TYPES = 16
+
+
+def find_rows(sorted_keys: NDArray[np.uint64], rows: Rows, wanted: NDArray[np.uint64]) -> Rows:
+    """Returns the row of each wanted key, int32[n], -1 where there is none. sorted_keys: ascending, each once."""
+    if len(sorted_keys) != len(rows):
+        raise ValueError("sorted_keys and rows differ in length")
+    if not len(sorted_keys):
+        return np.full(len(wanted), -1, np.int32)
+    places = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
+    return np.where(sorted_keys[places] == wanted, rows[places], np.int32(-1))
+
+
+def weigh_items(
+    rows: Rows, times_s: Longs, types: NDArray[np.uint8], event_weights: Floats, half_life_days: float
+) -> tuple[Rows, Floats]:
+    """Returns a history's distinct items, ascending, and their weights: that of the item's strongest event.
+
+    rows: int32[h], -1 = unknown, left out. event_weights: float32[16] by event type. An event weighs what its type does,
+    halved for each half-life that it is older than the newest event.
+    """
+    if len(event_weights) != EVENT_TYPES or not len(rows) == len(times_s) == len(types):
+        raise ValueError("rows, times_s and types must have one length, event_weights 16 entries")
+    known = rows >= 0
+    age_days = (times_s.max(initial=0) - times_s[known]) / DAY_S
+    weights = event_weights[types[known] % EVENT_TYPES] * np.exp2(age_days / -half_life_days)
+    items, item = np.unique(rows[known], return_inverse=True)
+    strongest = np.zeros(len(items), np.float32)
+    np.maximum.at(strongest, item, weights.astype(np.float32))
+    return items, strongest
 
 
 def summarize_history(

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ext.history_reference import Halves, from_halves, summarize_history
+from ext.history_reference import Halves, find_rows, from_halves, summarize_history, weigh_items
 from ext.reply_reference import decode_ids, encode_items, find_because
 
 Rows = NDArray[np.int32]
@@ -28,6 +28,7 @@ __all__ = [
     "encode_items",
     "exact_search",
     "find_because",
+    "find_rows",
     "keep_codes",
     "keep_flags",
     "keep_not_expired",
@@ -37,6 +38,7 @@ __all__ = [
     "summarize_history",
     "top_k",
     "tower_forward",
+    "weigh_items",
 ]
 
 

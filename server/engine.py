@@ -177,8 +177,6 @@ class Engine:
 
     def recommend(self, query: RecommendQuery) -> CandidateBatch:
         """Returns the list to show, best first."""
-        if query.quality < 1:
-            query.note_saving(self.values.retrieval.candidates_max, self.values.quality_degraded_below)
         return self._run(self._recommend, query)
 
     def rank(self, query: RecommendQuery) -> CandidateBatch:
@@ -211,6 +209,8 @@ class Engine:
             except StageFailed as again:
                 raise ShortlistError(f"{again.stage} failed") from again
         finally:
+            if query.quality < 1 and not query.is_recalled:
+                query.note_saving(self.values.retrieval.candidates_max, self.values.quality_degraded_below)
             if query.degraded:
                 self.failures.report(query)
 
@@ -289,6 +289,7 @@ def _recommend_parts(
         backfill_max=retrieval.candidates_max,
         fallback=frozenset({number[SourceKind.POPULARITY]}),
         fallback_fields=_fallback_fields(parts),
+        remembered_fields=("history",),
         features=_assembler(number),
         scorers=_scorers(parts),
         shortlist=WideShortlist(shortlist),

@@ -5,7 +5,7 @@ Each hydrated field is owned by one hydrator (its `produces`) and is None or emp
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from server.features.encoding import ContextFeatures
 from server.features.event_types import DeviceType, EventType, PageType
 from server.features.user_record import UserRecord
 from server.pipeline.degradation import DegradedReason
-from server.pipeline.query import Query, Retrieved, StageRecord
+from server.pipeline.query import Query, StageRecord
 
 if TYPE_CHECKING:
     from ext import HistorySummary
@@ -127,23 +127,6 @@ class UserState:
     tower_input: Floats
 
 
-@dataclass(slots=True)
-class RememberedUser:
-    """What a record comes to in a release, filled in by the stages that compute it. Threads share it: a field is
-    set once it is whole, and what is in it is never written to.
-
-    basis: what it was computed from. since_s: the budget's clock when it was begun. lists: what sources found, by
-    their names.
-    """
-
-    basis: tuple[Hashable, ...] = ()
-    since_s: float = 0.0
-    history: History | None = None
-    user: UserState | None = None
-    user_vector: Floats | None = None
-    lists: dict[str, Retrieved] = field(default_factory=dict)
-
-
 @dataclass(slots=True, kw_only=True)
 class RecommendQuery(Query):
     """One request for a list.
@@ -174,7 +157,6 @@ class RecommendQuery(Query):
 
     items: RequestItems | None = None
     record: UserRecord | None = None
-    remembered: RememberedUser = field(default_factory=RememberedUser)
     history: History | None = None
     unwanted_rows: Rows = field(default_factory=lambda: NO_ROWS)
     context: ContextFeatures | None = None

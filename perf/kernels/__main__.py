@@ -20,7 +20,10 @@ from ext import reference
 from perf.kernels.cases import ROWS, Case, make_cases
 from perf.machine import machine_facts
 
-MODULES = ("blend", "cross_features", "history", "masks", "mmr", "neighbours", "scoring", "topk", "towers")
+MODULES = (
+    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "scoring", "topk", "towers",
+    "weights",
+)  # fmt: skip
 ROUND_S = 0.05
 TABLE_WIDTH = 130
 RESULTS = Path("perf/results/kernels.json")

@@ -123,7 +123,13 @@ def _user(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case
     layers = [
         rng.standard_normal(s, np.float32) / 10 for s in ((239, 128), 128, (128, 64), 64, (64, DIMS), DIMS)
     ]
+    keys = np.sort(rng.integers(0, 2**64, len(columns["price"]), np.uint64))
+    row_of_key = rng.permutation(len(keys)).astype(np.int32)
+    viewed = [rng.choice(keys, HISTORY) for _ in range(VARIANTS)]
+    weights = np.ones(16, np.float32)
     return [
+        Case("find_rows", f"{HISTORY} keys", tuple((keys, row_of_key, wanted) for wanted in viewed)),
+        Case("weigh_items", f"{HISTORY} events", ((*history[:3], weights, 60.0),)),
         Case("summarize_history", f"{HISTORY} events", ((*history, np.ones(16, np.float32), *item),)),
         Case("tower_forward", "1 user, 239-128-64-64", ((x, *layers),)),
     ]

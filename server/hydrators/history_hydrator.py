@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from server.features.declarations import HISTORY_EVENTS_MAX
 from server.features.event_types import EventType
 from server.features.history_weights import event_weight_table, weigh_items
-from server.features.user_record import UserRecord
+from server.features.user_record import RECENT_EVENT, UserRecord
 from server.pipeline.stages import QueryHydrator
 from server.query import NO_ROWS, History, RecommendQuery, Rows, SessionColumns
 
 Keys = NDArray[np.uint64]
 _NO_KEYS: Keys = np.empty(0, np.uint64)
+_NO_EVENTS = np.empty(0, RECENT_EVENT)
 
 
 _WEIGHTS = event_weight_table()
@@ -32,12 +33,6 @@ class HistoryHydrator(QueryHydrator[RecommendQuery, History]):
 
     def hydrate(self, query: RecommendQuery) -> History:
         """Returns the history of at most HISTORY_EVENTS_MAX events."""
-        remembered = query.remembered
-        if remembered.history is None:
-            remembered.history = self._read(query)
-        return remembered.history
-
-    def _read(self, query: RecommendQuery) -> History:
         keys, times_s, types = self._own_events(query)
         returning = len(keys) > 0
         rows = query.release.rows_of_keys(keys) if returning else NO_ROWS
@@ -65,20 +60,18 @@ class HistoryHydrator(QueryHydrator[RecommendQuery, History]):
     def _own_events(query: RecommendQuery) -> tuple[Keys, NDArray[np.int64], NDArray[np.uint8]]:
         """Returns keys, times and types of the history events, oldest first, none later than now."""
         session, record = query.session, query.record
-        taste = _WEIGHTS[session.types] > 0
-        keys, times_s, types = session.item_keys[taste], session.times_s[taste], session.types[taste]
         if not query.own_history:
             return _NO_KEYS, np.empty(0, np.int64), np.empty(0, np.uint8)
-        if record is not None and len(record.events):
-            events = record.events
-            keys = np.concatenate((events["item_key"], keys))
-            times_s = np.concatenate((events["time_s"], times_s))
-            types = np.concatenate((events["event_type"], types))
-        times_s = np.minimum(times_s, query.now_s)
+        events = _NO_EVENTS if record is None else record.events
+        keys, times_s, types = events["item_key"], events["time_s"], events["event_type"]
         if len(session.types):
-            order = np.argsort(times_s, kind="stable")
+            taste = _WEIGHTS[session.types] > 0
+            keys = np.concatenate((keys, session.item_keys[taste]))
+            times_s = np.concatenate((times_s, session.times_s[taste]))
+            types = np.concatenate((types, session.types[taste]))
+            order = np.argsort(np.minimum(times_s, query.now_s), kind="stable")
             keys, times_s, types = keys[order], times_s[order], types[order]
-        return np.ascontiguousarray(keys), times_s, np.ascontiguousarray(types)
+        return np.ascontiguousarray(keys), np.minimum(times_s, query.now_s), np.ascontiguousarray(types)
 
 
 def _keys_of(record: UserRecord | None, session: SessionColumns, field: str, event_type: EventType) -> Keys:

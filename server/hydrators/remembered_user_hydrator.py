@@ -1,4 +1,4 @@
-"""What earlier requests have found out about the same user."""
+"""Where what earlier requests have found out about the same user is kept."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 
+import xxhash
+
 from server.features.user_record import UserRecord
+from server.pipeline.remembered import Remembered
 from server.pipeline.stages import QueryHydrator
-from server.query import RecommendQuery, RememberedUser
+from server.query import RecommendQuery
 
 
-class RememberedUserHydrator(QueryHydrator[RecommendQuery, RememberedUser]):
-    """Hands out what the user's last request computed, while nothing that it was computed from has changed: the
-    record's every byte, the release, the page, the device and the hour.
+class RememberedUserHydrator(QueryHydrator[RecommendQuery, Remembered]):
+    """Hands out the place of the ranking that the user's last request has left, while nothing that it was made of has
+    changed: the record's every byte, the release, the page, the scenario, the device and the hour.
 
     Only requests that come to the user's record and page alone share it; those that carry events, items,
-    exclusions or categories of their own compute everything anew. users_max: users remembered, those asked for
-    last; 0 turns it off. age_max_s: how old what is remembered may be, because features count days and weeks.
+    exclusions or categories of their own compute everything anew, and those that are to be explained as well.
+    users_max: users remembered, those asked for last; 0 turns it off. age_max_s: how old what is remembered may be,
+    because features count days and weeks, and prices change.
     """
 
     produces = "remembered"
@@ -26,7 +30,7 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, RememberedUser]):
         self._users_max = users_max
         self._age_max_s = age_max_s
         self._lock = threading.Lock()
-        self._users: OrderedDict[str, RememberedUser] = OrderedDict()
+        self._users: OrderedDict[str, Remembered] = OrderedDict()
         self.hits = 0
         self.misses = 0
 
@@ -36,6 +40,7 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, RememberedUser]):
             self._users_max > 0
             and query.record is not None
             and query.own_history
+            and not query.explain
             and not len(query.session.types)
             and not (
                 query.context_item_ids
@@ -45,21 +50,24 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, RememberedUser]):
             )
         )
 
-    def hydrate(self, query: RecommendQuery) -> RememberedUser:
-        """Returns the user's entry, empty where there was none that holds still."""
+    def hydrate(self, query: RecommendQuery) -> Remembered:
+        """Returns the user's place, empty where there was none that holds still."""
         assert query.record is not None
-        basis = (query.release.identity, query.context, *_content(query.record))
+        basis = (query.release.identity, query.context, query.scenario_name, _content(query.record))
         now_s = query.budget.clock()
         with self._lock:
             known = self._users.get(query.user_key)
             if known is not None and known.basis == basis and now_s - known.since_s < self._age_max_s:
                 self._users.move_to_end(query.user_key)
-                self.hits += 1
+                if known.ranking is None:
+                    self.misses += 1
+                else:
+                    self.hits += 1
                 return known
             self.misses += 1
-            known = RememberedUser(basis, now_s)
+            known = Remembered(basis, now_s)
             if query.quality < 1:
-                return known  # Its lists will be shorter than those that a calmer moment must find.
+                return known  # Its ranking will be shorter than what a calmer moment must find.
             self._users[query.user_key] = known
             self._users.move_to_end(query.user_key)
             if len(self._users) > self._users_max:
@@ -68,11 +76,14 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, RememberedUser]):
 
 
 def _content(record: UserRecord) -> tuple[Hashable, ...]:
-    """Returns what features and candidates are computed from."""
+    """Returns what features and candidates are computed from; histories as a digest, to keep an entry small."""
+    digest = xxhash.xxh3_128(record.events.tobytes())
+    digest.update(record.bought.tobytes())
+    digest.update(record.hidden.tobytes())
     return (
-        record.events.tobytes(),
-        record.bought.tobytes(),
-        record.hidden.tobytes(),
+        digest.digest(),
+        len(record.events),
+        len(record.bought),
         record.age_bucket,
         record.gender,
         record.location_cluster,

@@ -24,7 +24,4 @@ class UserVectorHydrator(QueryHydrator[RecommendQuery, Floats]):
     def hydrate(self, query: RecommendQuery) -> Floats:
         """Returns the vector, float32[VECTOR_DIMS]."""
         assert query.user is not None
-        remembered = query.remembered
-        if remembered.user_vector is None:
-            remembered.user_vector = self._tower.user_vector(query.release, query.user.tower_input)
-        return remembered.user_vector
+        return self._tower.user_vector(query.release, query.user.tower_input)

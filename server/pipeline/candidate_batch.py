@@ -90,6 +90,10 @@ class CandidateBatch:
         """Returns the same candidates, ordered by another score from now on."""
         return self._replace(score, score, self.features)
 
+    def scored_only(self, score: Floats) -> Self:
+        """Returns the candidates with a score, which is also their blend, and without what it was made of."""
+        return type(self)(self.rows, score, self.nominated, np.empty((len(self.rows), 0), np.float32))
+
     def with_multiplier(self, multiplier: Floats) -> Self:
         """Returns the same candidates with their priority multiplied."""
         return self._replace(self.score, self.priority * multiplier, self.features)

@@ -2,6 +2,9 @@
 
 hydrators > sources > merge > filters (> backfill) > features > scorers > shortlist > re-rankers > selection
 
+Where an earlier request was made of the same, what it remembered takes the place of all but the first hydrators, the filters
+and what follows the scorers.
+
 What follows the reply is side_effect_runner.py's. Products list parts; the order is not theirs to change.
 """
 
@@ -16,9 +19,10 @@ from numpy.typing import NDArray
 from ext import keep_not_in, top_k
 from server.errors import ContractBroken
 from server.pipeline.budget import StageGroup
-from server.pipeline.candidate_batch import CandidateBatch
+from server.pipeline.candidate_batch import CandidateBatch, Mask
 from server.pipeline.degradation import DegradedReason, StageFailed
-from server.pipeline.query import NOTHING_RETRIEVED, Query
+from server.pipeline.query import NOTHING_RETRIEVED, Query, StageRecord
+from server.pipeline.remembered import RememberedRanking
 from server.pipeline.stages import (
     FeatureAssembler,
     Filter,
@@ -32,6 +36,9 @@ from server.pipeline.stages import (
 
 QueryT = TypeVar("QueryT", bound=Query)
 
+REMEMBERED = "Remembered"
+"""Name of the record that stands for all sources, whose candidates are an earlier request's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineParts(Generic[QueryT]):
@@ -42,6 +49,8 @@ class PipelineParts(Generic[QueryT]):
     fallback: numbers of the sources that can answer alone, from what this process holds. fallback_fields: fields
     of the query whose hydrators need nothing else either.
     scorers: a ladder; the first that answers ends it. shortlist: chooses what the re-rankers see.
+    remembered_fields: hydrated fields that stages after the scorers, and filters, read. They are remembered with a
+    ranking, where a hydrator that owns the field `remembered` gives it a place: after that one, hydrators are left out.
     """
 
     hydrators: tuple[QueryHydrator[QueryT, object], ...]
@@ -52,6 +61,7 @@ class PipelineParts(Generic[QueryT]):
     backfill_max: int = 500
     fallback: frozenset[int] = frozenset()
     fallback_fields: frozenset[str] = frozenset()
+    remembered_fields: tuple[str, ...] = ()
     features: FeatureAssembler[QueryT] | None = None
     scorers: tuple[Scorer[QueryT], ...] = ()
     shortlist: Selector[QueryT] | None = None
@@ -72,6 +82,9 @@ class Pipeline(Generic[QueryT]):
 
     def __init__(self, parts: PipelineParts[QueryT]) -> None:
         self.parts = parts
+        fields = [hydrator.produces for hydrator in parts.hydrators]
+        first = fields.index("remembered") + 1 if "remembered" in fields else 0
+        self._first_hydrators, self._other_hydrators = parts.hydrators[:first], parts.hydrators[first:]
 
     def run(self, query: QueryT) -> CandidateBatch:
         """Returns the chosen candidates in the order of the reply.
@@ -79,21 +92,21 @@ class Pipeline(Generic[QueryT]):
         Raises StageFailed where an essential stage failed or there was no time to begin, ContractBroken where
         a stage breaks its contract.
         """
-        batch = self._score(query, self.retrieve(query))
+        self._begin(query)
+        batch = self._recall(query)
+        if batch is None:
+            merged = self._retrieve(query)
+            kept = self._kept(query, merged)
+            batch = self._score(query, self._backfilled(query, merged, kept))
+            self._remember(query, merged, kept, batch)
         query.budget.begin_group(StageGroup.RERANKING)
         return self._select(query, batch)
 
     def retrieve(self, query: QueryT) -> CandidateBatch:
         """Returns the candidates that may be shown, in blended order: what the ranker is given. Raises as run()."""
-        budget = query.budget
-        if budget.is_used_up():
-            raise StageFailed(type(self).__name__, DegradedReason.DEADLINE)
-        budget.begin_group(StageGroup.HYDRATION)
-        for hydrator in self.parts.hydrators:
-            hydrator.run(query)
-        budget.begin_group(StageGroup.RETRIEVAL)
-        query.retrieved = [source.run(query) for source in self.parts.sources]
-        return self._merge(query)
+        self._begin(query)
+        merged = self._retrieve(query)
+        return self._backfilled(query, merged, self._kept(query, merged))
 
     def run_fallback(self, query: QueryT) -> CandidateBatch:
         """Returns the best of the fallback's sources, after the filters, by their own scores.
@@ -112,22 +125,76 @@ class Pipeline(Generic[QueryT]):
             source.run(query) if number in self.parts.fallback else NOTHING_RETRIEVED
             for number, source in enumerate(self.parts.sources)
         ]
-        batch = self._merge(query)
+        merged = self.parts.merger.run(query, query.retrieved)
+        batch = self._backfilled(query, merged, self._kept(query, merged))
         batch = batch.with_score(scores_of_blend(batch.blend))
         return batch.take(top_k(batch.score, query.num_items))
 
-    def _merge(self, query: QueryT) -> CandidateBatch:
-        batch = self._filter(query, self.parts.merger.run(query, query.retrieved))
-        if len(batch) < query.num_items and self.parts.backfill is not None:
-            batch = self._backfill(query, batch, self.parts.backfill)
-        return batch
+    def _begin(self, query: QueryT) -> None:
+        """Runs the hydrators up to the one that finds the place of what is remembered."""
+        if query.budget.is_used_up():
+            raise StageFailed(type(self).__name__, DegradedReason.DEADLINE)
+        query.budget.begin_group(StageGroup.HYDRATION)
+        for hydrator in self._first_hydrators:
+            hydrator.run(query)
 
-    def _filter(self, query: QueryT, batch: CandidateBatch) -> CandidateBatch:
-        """Returns the candidates that every filter keeps. All filters see the whole batch; it is cut once."""
+    def _recall(self, query: QueryT) -> CandidateBatch | None:
+        """Returns the remembered candidates that pass the filters now, scored; None where that is not the whole answer."""
+        ranking = None if query.remembered is None else query.remembered.ranking
+        if ranking is None:
+            return None
+        records = len(query.records)
+        now_s = query.budget.clock()
+        query.records.append(StageRecord(REMEMBERED, "source", now_s, now_s, 0, len(ranking.batch)))
+        query.retrieved = list(ranking.retrieved)
+        for name, value in ranking.values:
+            setattr(query, name, value)
+        kept = self._kept(query, ranking.batch)
+        count = int(np.count_nonzero(kept))
+        if not ranking.has_scores_of(kept) or (count < query.num_items and self.parts.backfill is not None):
+            del query.records[records:]
+            return None
+        query.scored_by, query.is_recalled = ranking.scored_by, True
+        return ranking.batch if count == len(kept) else ranking.batch.keep(kept)
+
+    def _remember(self, query: QueryT, merged: CandidateBatch, kept: Mask, scored: CandidateBatch) -> None:
+        """Leaves the ranking to later requests, unless something is wrong with it or it was filled up."""
+        if query.remembered is None or query.degraded or len(scored) != np.count_nonzero(kept):
+            return
+        whole = len(scored) == len(merged)
+        scores = scored.score
+        if not whole:
+            scores = np.zeros(len(merged), np.float32)
+            scores[kept] = scored.score
+        query.remembered.ranking = RememberedRanking(
+            tuple((name, getattr(query, name)) for name in self.parts.remembered_fields),
+            query.retrieved,
+            merged.scored_only(scores),
+            None if whole else ~kept,
+            query.scored_by,
+        )
+
+    def _retrieve(self, query: QueryT) -> CandidateBatch:
+        """Returns what the sources propose, merged."""
+        for hydrator in self._other_hydrators:
+            hydrator.run(query)
+        query.budget.begin_group(StageGroup.RETRIEVAL)
+        query.retrieved = [source.run(query) for source in self.parts.sources]
+        return self.parts.merger.run(query, query.retrieved)
+
+    def _kept(self, query: QueryT, batch: CandidateBatch) -> Mask:
+        """Returns which candidates every filter keeps. All filters see the whole batch."""
         kept = np.ones(len(batch), np.bool_)
         for stage in self.parts.filters:
             stage.run(query, batch, kept)
-        return batch if kept.all() else batch.keep(kept)
+        return kept
+
+    def _backfilled(self, query: QueryT, merged: CandidateBatch, kept: Mask) -> CandidateBatch:
+        """Returns the candidates that are kept, filled up where they are fewer than wanted."""
+        batch = merged if kept.all() else merged.keep(kept)
+        if len(batch) < query.num_items and self.parts.backfill is not None:
+            batch = self._backfill(query, batch, self.parts.backfill)
+        return batch
 
     def _backfill(self, query: QueryT, batch: CandidateBatch, backfill: Source[QueryT]) -> CandidateBatch:
         """Appends what the backfill proposes, in its order and below everything that is there."""
@@ -140,7 +207,7 @@ class Pipeline(Generic[QueryT]):
             np.full(len(rows), 1 << sources, np.uint32),
             np.zeros((len(rows), sources), np.float32),
         )
-        added = self._filter(query, added)
+        added = added.keep(self._kept(query, added))
         if not len(added):
             return batch
         added = added.take(np.arange(min(len(added), self.parts.backfill_max)))

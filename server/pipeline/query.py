@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from server.pipeline.budget import RequestBudget
 from server.pipeline.degradation import DegradedReason
+from server.pipeline.remembered import Remembered
 
 
 class StageRecord(NamedTuple):
@@ -49,7 +50,8 @@ class Query:
     capacity: length of the row space. degraded: reasons in the order in which they arose, each once.
     retrieved: the sources' lists, by the sources' order in the pipeline. scored_by: name of the scorer whose
     scores stand; empty where the blend orders the candidates. fallback_from: the number of records when the fallback
-    began; -1 where there was none.
+    began; -1 where there was none. remembered: where the ranking of requests like this one is kept; None = nowhere.
+    is_recalled: whether the candidates and their scores come from there.
     """
 
     num_items: int
@@ -60,6 +62,8 @@ class Query:
     retrieved: list[Retrieved] = field(default_factory=list)
     scored_by: str = ""
     fallback_from: int = -1
+    remembered: Remembered | None = None
+    is_recalled: bool = False
 
     def degrade(self, reason: DegradedReason) -> None:
         """Marks the answer as degraded."""

@@ -7,11 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ext import decode_ids
+from ext import decode_ids, find_rows
 from server.features.identity import item_key
 from server.releases.release_arrays import ReleaseArrays
-
-UNKNOWN_ROW = -1
 
 
 class ItemDirectory:
@@ -46,11 +44,11 @@ class ItemDirectory:
     def rows_of_keys(self, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Returns the row of each item key, -1 where this release does not know it."""
         arrays = self._arrays
-        rows = _look_up(arrays.sorted_keys, arrays.sorted_key_rows, keys)
+        rows = find_rows(arrays.sorted_keys, arrays.sorted_key_rows, keys)
         added_keys, added_rows = self._added
         if added_keys.size:
             missing = np.flatnonzero(rows < 0)
-            rows[missing] = _look_up(added_keys, added_rows, keys[missing])
+            rows[missing] = find_rows(added_keys, added_rows, keys[missing])
         return rows
 
     def item_id(self, row: int) -> str:
@@ -100,13 +98,3 @@ class ItemDirectory:
         all_rows = np.concatenate([self._added[1], rows])
         order = np.argsort(all_keys)
         self._added = (all_keys[order], all_rows[order])
-
-
-def _look_up(
-    sorted_keys: NDArray[np.uint64], rows: NDArray[np.int32], keys: NDArray[np.uint64]
-) -> NDArray[np.int32]:
-    if not sorted_keys.size:
-        return np.full(len(keys), UNKNOWN_ROW, np.int32)
-    places = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    found: NDArray[np.int32] = np.where(sorted_keys[places] == keys, rows[places], np.int32(UNKNOWN_ROW))
-    return found

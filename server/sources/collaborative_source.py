@@ -10,7 +10,7 @@ from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch
-from server.sources.list_length import lengthened, remembered_list, wanted_length
+from server.sources.list_length import lengthened, wanted_length
 
 
 class CollaborativeSource(Source[RecommendQuery]):
@@ -25,9 +25,6 @@ class CollaborativeSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the neighbours; because = the history's item that weighed most."""
-        return remembered_list(query, self.name, self._limit, self._find)
-
-    def _find(self, query: RecommendQuery) -> Retrieved:
         rows, scores, because = self._look_up(query)
         if len(query.release.new_item_kin):
             rows, scores, because = _with_new_items(query, rows, scores, because)

@@ -9,7 +9,7 @@ from server.pipeline.query import Retrieved
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch, rows_in_categories
-from server.sources.list_length import lengthened, remembered_list, wanted_length
+from server.sources.list_length import lengthened, wanted_length
 
 
 class EmbeddingSource(Source[RecommendQuery]):
@@ -30,9 +30,6 @@ class EmbeddingSource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the nearest items."""
-        return remembered_list(query, self.name, self._limit, self._find)
-
-    def _find(self, query: RecommendQuery) -> Retrieved:
         assert query.user_vector is not None
         vector = query.user_vector
         if query.release.model.ann_metric == "cos":

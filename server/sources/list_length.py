@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ext import keep_not_in
-from server.pipeline.query import Retrieved
 from server.query import RecommendQuery, Rows
 
 LENGTHENED_MAX = 2
@@ -41,23 +38,3 @@ def wanted_length(query: RecommendQuery, rows: Rows, limit: int) -> int:
         return limit
     wanted = np.flatnonzero(keep_not_in(rows, query.unwanted_rows))
     return int(wanted[limit - 1]) + 1 if len(wanted) >= limit else len(rows)
-
-
-def remembered_list(
-    query: RecommendQuery, name: str, limit: int, find: Callable[[RecommendQuery], Retrieved]
-) -> Retrieved:
-    """Returns the source's list of the user's last request, or else what `find` finds now.
-
-    A list that was cut to save work is not remembered; one that was not is cut when it is used to save work.
-    """
-    known = query.remembered.lists.get(name)
-    if known is None:
-        found = find(query)
-        if query.quality >= 1:
-            query.remembered.lists[name] = found
-        return found
-    if query.quality >= 1:
-        return known
-    length = wanted_length(query, known.rows, limit)
-    because = None if known.because is None else known.because[:length]
-    return Retrieved(known.rows[:length], known.scores[:length], because)

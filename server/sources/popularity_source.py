@@ -7,7 +7,7 @@ import numpy as np
 from server.pipeline.query import NOTHING_RETRIEVED, Retrieved
 from server.pipeline.stages import Source
 from server.query import RecommendQuery
-from server.sources.list_length import lengthened, remembered_list, wanted_length
+from server.sources.list_length import lengthened, wanted_length
 
 
 class PopularityList:
@@ -58,13 +58,6 @@ class PopularitySource(Source[RecommendQuery]):
 
     def retrieve(self, query: RecommendQuery) -> Retrieved:
         """Returns the trending items, or the popular ones where none are."""
-        # A user whose vector is missing for the moment must not be remembered as one without taste.
-        if query.user_vector is None:
-            return self._find(query)
-        limit = self._limit if query.personal else self._alone_limit
-        return remembered_list(query, self.name, limit, self._find)
-
-    def _find(self, query: RecommendQuery) -> Retrieved:
         limit = self._limit if query.personal else self._alone_limit
         length = lengthened(query, limit)
         # Without the user's vector this list carries half of the weight, or all of it: no place for news alone.

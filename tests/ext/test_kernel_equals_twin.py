@@ -13,6 +13,7 @@ from ext import reference
 
 blend_candidates = importlib.import_module("ext.blend").blend_candidates
 assemble_cross_features = importlib.import_module("ext.cross_features").assemble_cross_features
+find_rows = importlib.import_module("ext.keys").find_rows
 summarize_history = importlib.import_module("ext.history").summarize_history
 masks = importlib.import_module("ext.masks")
 mmr_select = importlib.import_module("ext.mmr").mmr_select
@@ -20,6 +21,7 @@ accumulate_neighbours = importlib.import_module("ext.neighbours").accumulate_nei
 scoring = importlib.import_module("ext.scoring")
 top_k = importlib.import_module("ext.topk").top_k
 tower_forward = importlib.import_module("ext.towers").tower_forward
+weigh_items = importlib.import_module("ext.weights").weigh_items
 
 reply = importlib.import_module("ext.reply")
 
@@ -118,6 +120,40 @@ def item_columns(rng):
         "title_embeddings": halves(rng.integers(-8, 9, (COLUMN_ROWS, 6)) / 8),
     }
     return {name: read_only(column) for name, column in columns.items()}
+
+
+@given(
+    st.lists(
+        st.one_of(st.integers(0, 2**64 - 1), st.integers(0, 50), st.integers(2**64 - 50, 2**64 - 1)),
+        unique=True,
+        max_size=60,
+    ),
+    st.lists(st.integers(0, 2**64 - 1), max_size=20),
+    seeds,
+)
+def test_find_rows(keys, others, seed):
+    rng = np.random.default_rng(seed)
+    rows = read_only(rng.permutation(len(keys)).astype(np.int32))
+    ascending = read_only(np.array(sorted(keys), np.uint64))
+    near = [key + delta for key in keys for delta in (-1, 0, 1) if 0 <= key + delta < 2**64]
+    wanted = read_only(rng.permutation(np.array(near + others, np.uint64)))
+    same([find_rows(ascending, rows, wanted)], [reference.find_rows(ascending, rows, wanted)])
+
+
+@given(seeds, st.integers(0, 120), st.sampled_from([0.5, 60.0, np.inf]))
+def test_weigh_items(seed, events, half_life_days):
+    rng = np.random.default_rng(seed)
+    inputs = [
+        read_only(rng.integers(-1, COLUMN_ROWS, events).astype(np.int32)),
+        read_only(rng.integers(0, 10_000_000, events)),
+        read_only(rng.integers(0, 20, events).astype(np.uint8)),
+        read_only(rng.integers(0, 9, 16).astype(np.float32)),
+        half_life_days,
+    ]
+    (rows, weights), (twin_rows, twin_weights) = weigh_items(*inputs), reference.weigh_items(*inputs)
+    same([rows], [twin_rows])
+    assert weights.dtype == twin_weights.dtype
+    np.testing.assert_allclose(weights, twin_weights, rtol=1e-6)
 
 
 @given(seeds, st.integers(0, 120))

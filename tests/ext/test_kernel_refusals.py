@@ -15,6 +15,7 @@ MODULES = (
     "blend",
     "cross_features",
     "history",
+    "keys",
     "masks",
     "mmr",
     "neighbours",
@@ -22,6 +23,7 @@ MODULES = (
     "scoring",
     "topk",
     "towers",
+    "weights",
 )
 SCRATCH = {"accumulate_neighbours": (6, 7), "blend_candidates": (6,)}
 

@@ -43,39 +43,6 @@ def test_fewer_candidates_are_looked_at(shop: Shop, command: RecommendCommand) -
     assert candidates(shop, 0.3, command) < 0.7 * candidates(shop, 1.0, command)
 
 
-def test_what_is_remembered_is_cut_under_load_and_whole_again_after_it(shop: Shop) -> None:
-    quality = [1.0]
-    retrieval = replace(RETRIEVAL, candidates_max=100, remembered_users_max=10)
-    engine = Engine(
-        EngineValues(BUDGET, retrieval), EngineParts(shop.users, clock=shop.clock, quality=lambda: quality[0])
-    )
-    handler = RecommendHandler(engine, FixedRelease(shop.release), now_s=lambda: NOW_S)
-
-    def merged(user_id: str) -> int:
-        stages = handler.recommend(replace(ANN, user_id=user_id)).stages
-        return next(stage.candidates_out for stage in stages if stage.kind == "merger")
-
-    whole = merged("ann")
-    quality[0] = 0.3
-    assert merged("ann") < 0.7 * whole
-    quality[0] = 1.0
-    assert merged("ann") == whole
-
-
-def test_what_is_found_under_load_is_not_remembered(shop: Shop) -> None:
-    quality = [0.3]
-    retrieval = replace(RETRIEVAL, candidates_max=100, remembered_users_max=10)
-    engine = Engine(
-        EngineValues(BUDGET, retrieval), EngineParts(shop.users, clock=shop.clock, quality=lambda: quality[0])
-    )
-    handler = RecommendHandler(engine, FixedRelease(shop.release), now_s=lambda: NOW_S)
-    first = handler.recommend(ANN).stages
-    quality[0] = 1.0
-    second = handler.recommend(ANN).stages
-    counts = [next(s.candidates_out for s in stages if s.kind == "merger") for stages in (first, second)]
-    assert counts[0] < 0.7 * counts[1]
-
-
 def test_a_cut_answer_is_as_long_as_any_other(shop: Shop) -> None:
     _, handler = at_quality(shop, 0.3)
     for num_items in (1, 20, 100):

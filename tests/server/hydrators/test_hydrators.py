@@ -19,8 +19,10 @@ from server.hydrators.user_features_hydrator import UserFeaturesHydrator
 from server.hydrators.user_record_hydrator import UserRecordHydrator
 from server.hydrators.user_vector_hydrator import UserVectorHydrator
 from server.inference.local_model import LocalUserTower
+from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.degradation import DegradedReason
-from server.query import History, RecommendQuery, RememberedUser, ScenarioValues
+from server.pipeline.remembered import RememberedRanking
+from server.query import History, RecommendQuery, ScenarioValues
 from tests.support.recommending import NOW_S, Shop
 from tests.support.small_release import forward
 from tests.support.stage_contracts import HydratorContract
@@ -74,8 +76,12 @@ class TestRememberedUserHydrator(HydratorContract):
     def test_the_next_request_of_a_user_gets_what_the_last_one_has_left(self, shop: Shop) -> None:
         stage = self.stage(shop)
         first, second = self.query(shop), self.query(shop)
-        assert stage.hydrate(first) is stage.hydrate(second)
-        assert (stage.hits, stage.misses) == (1, 1)
+        place = stage.hydrate(first)
+        assert stage.hydrate(second) is place
+        assert (stage.hits, stage.misses) == (0, 2), "nothing is there yet"
+        place.ranking = RememberedRanking((), (), CandidateBatch.empty(0), None, "")
+        assert stage.hydrate(second) is place
+        assert (stage.hits, stage.misses) == (1, 2)
 
     @pytest.mark.parametrize(
         "other",
@@ -83,8 +89,9 @@ class TestRememberedUserHydrator(HydratorContract):
             RecommendCommand(user_id="ann", page_type=PageType.CART),
             RecommendCommand(user_id="ann", context=RequestContext(DeviceType.MOBILE)),
             RecommendCommand(user_id="ann", context=RequestContext(local_hour=3)),
+            RecommendCommand(user_id="ann", scenario="CART"),
         ],
-        ids=["page", "device", "hour"],
+        ids=["page", "device", "hour", "scenario"],
     )
     def test_another_context_gets_an_entry_of_its_own(self, shop: Shop, other: RecommendCommand) -> None:
         stage = self.stage(shop)
@@ -131,8 +138,9 @@ class TestRememberedUserHydrator(HydratorContract):
                 user_id="ann", session_events=[SessionEvent("item-0001", EventType.VIEW, NOW_S)]
             ),
             RecommendCommand(user_id="nobody"),
+            RecommendCommand(user_id="ann", explain=True),
         ],
-        ids=["context items", "exclusions", "categories", "session", "unknown user"],
+        ids=["context items", "exclusions", "categories", "session", "unknown user", "explained"],
     )
     def test_requests_with_something_of_their_own_share_nothing(
         self, shop: Shop, command: RecommendCommand
@@ -208,7 +216,6 @@ class TestHistoryHydrator(HydratorContract):
     def test_similar_items_leave_the_users_own_history_out(self, shop: Shop) -> None:
         query = shop.hydrated(RecommendCommand(user_id="ann"))
         query.own_history = False
-        query.remembered = RememberedUser()
         self.run(self.stage(shop), query, shop)
         assert query.history is not None
         assert not query.personal
