@@ -15,7 +15,7 @@ from typing import BinaryIO
 from server.releases.manifest import FileEntry
 
 LOCK_NAME = ".lock"
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 4 << 20
 _HASH_THREADS_MAX = 4
 _HASH_NICENESS = 19
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from server.releases.ann_index import touch_pages
 from server.releases.format import ARRAY_FILES, MODEL_WEIGHTS
 from server.releases.layout import weight_path
-
-_PAGE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def prefault(arrays: ReleaseArrays) -> None:
     """Touches every page, so that the first requests after a swap do not wait for the disk."""
     for file in ARRAY_FILES:
         array: NDArray[np.generic] = getattr(arrays, file.name)
-        array.reshape(-1).view(np.uint8)[::_PAGE_BYTES].max(initial=0)
+        touch_pages(array.reshape(-1).view(np.uint8))
 
 
 def _map(path: Path, *, mutable: bool) -> NDArray[np.generic]:
