@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from usearch.index import Index
 __all__ = ["AnnHeader", "Index", "read_ann_header", "touch_pages", "view_ann_index"]
 
 _PAGE_BYTES = 4096
+_TOUCHED_BYTES = 16 << 20
+_NODES_BETWEEN_PAUSES = 4096
+_PAUSE_S = 0.002
+"""A millisecond of work, then two of rest: a switch takes a second longer, and no request waits for more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,8 @@ def view_ann_index(
 ) -> Index:
     """Maps an index, so that all workers share its pages.
 
-    prefault: reads the pages in first. behind: lets other threads have the interpreter in between. Its key table is left
-    out: it is the one part that usearch builds on the heap of every process, and only looking up and removing keys
-    needs it.
+    prefault: reads the pages in first. behind: with pauses, for what serves meanwhile. Its key table is left out: it is
+    the one part that usearch builds on the heap of every process, and only looking up and removing keys needs it.
     """
     header = Index.metadata(path)
     if header is None:
@@ -72,23 +76,31 @@ def view_ann_index(
     )
     content = np.memmap(path, np.uint8, "r").view(np.ndarray)
     if prefault:
-        touch_pages(content)
-    # usearch looks at every node with the interpreter's lock held, 30 ms a million, unless it is asked to tell how far
-    # it is: then the lock changes hands at each of the calls, which make it four times as long.
-    index.view(content.data, progress=_go_on if behind else None)
+        touch_pages(content, behind=behind)
+    # usearch looks at every node with the interpreter's lock held, 30 ms a million nodes, unless it is to tell how far it
+    # is: that makes it four times as long, but requests get their turns.
+    index.view(content.data, progress=_give_way if behind else None)
     # What is viewed must live as long as what views it.
     index.__dict__["content"] = content
     return index
 
 
-def touch_pages(content: NDArray[np.uint8]) -> None:
-    """Reads one byte of every page, without the interpreter's lock, so that no request waits for the disk."""
-    content[::_PAGE_BYTES].max(initial=0)
+def touch_pages(content: NDArray[np.uint8], *, behind: bool = False) -> None:
+    """Reads one byte of every page, without the interpreter's lock, so that no request waits for the disk.
+
+    behind: with pauses, in which what serves has the core.
+    """
+    for start in range(0, len(content), _TOUCHED_BYTES):
+        content[start : start + _TOUCHED_BYTES : _PAGE_BYTES].max(initial=0)
+        if behind:
+            time.sleep(_PAUSE_S)
 
 
-def _go_on(done: int, of: int) -> bool:
+def _give_way(done: int, of: int) -> bool:
+    if not done % _NODES_BETWEEN_PAUSES:
+        time.sleep(_PAUSE_S)
     return True
 
 
 # usearch compares the annotations with the types themselves, which `from __future__ import annotations` makes text of.
-_go_on.__annotations__ = {"done": int, "of": int, "return": bool}
+_give_way.__annotations__ = {"done": int, "of": int, "return": bool}

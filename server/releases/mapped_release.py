@@ -114,7 +114,7 @@ class MappedRelease:
             behind=behind,
         )
         if prefault_pages:
-            prefault(release.arrays)
+            prefault(release.arrays, behind=behind)
         return release
 
     @property

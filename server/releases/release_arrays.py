@@ -95,11 +95,11 @@ def read_ahead(release_dir: Path) -> None:
                 os.close(descriptor)
 
 
-def prefault(arrays: ReleaseArrays) -> None:
-    """Touches every page, so that the first requests after a swap do not wait for the disk."""
+def prefault(arrays: ReleaseArrays, *, behind: bool = False) -> None:
+    """Touches every page, so that the first requests after a swap do not wait for the disk. behind: see touch_pages."""
     for file in ARRAY_FILES:
         array: NDArray[np.generic] = getattr(arrays, file.name)
-        touch_pages(array.reshape(-1).view(np.uint8))
+        touch_pages(array.reshape(-1).view(np.uint8), behind=behind)
 
 
 def _map(path: Path, *, mutable: bool) -> NDArray[np.generic]:
