@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--items", type=int, default=1_000_000)
-    parser.add_argument("--users", type=int, default=0, help="0 = as many as items")
+    parser.add_argument("--users", type=int, default=0, help="0 = as many as items, up to a million")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     make_world(WorldShape(options.items, options.users, options.seed), options.data_dir)
