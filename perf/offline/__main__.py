@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -36,7 +36,7 @@ class Part:
 
     wall_s: float
     cpu_s: float
-    about: dict[str, float] = field(default_factory=dict)
+    about: Mapping[str, float] = field(default_factory=dict)
 
 
 def main() -> None:

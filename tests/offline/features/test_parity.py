@@ -15,6 +15,7 @@ from offline.engine import Engine, opened_engine
 from offline.features.cross import cross_features
 from offline.features.embeddings import embedding_similarity, pooled_means
 from offline.features.histories import count_history, history_before, numbered_history
+from offline.features.item_windows import ItemWindows
 from offline.features.items import item_events, item_features
 from offline.features.owners import owned_events
 from offline.features.users import user_features
@@ -189,6 +190,10 @@ def test_item_features_equal_a_count_by_hand(engine: Engine, case: Case) -> None
         }
     )
     values = engine.to_arrow(item_features(engine.from_arrow(pairs), case.item_events).order_by("pair_id"))
+    rows, times_s = (np.array(column, np.int64) for column in zip(*asked, strict=True))
+    at_once = ItemWindows.read(engine, case.item_events).values(rows, times_s)
+    for name, column in at_once.items():
+        np.testing.assert_allclose(column, values.column(name).to_numpy(), rtol=1e-5, err_msg=name)
     for (row, as_of_s), found in zip(asked, values.to_pylist(), strict=True):
         expected = item_features_by_hand(case.events.to_pylist(), f"i{row}", as_of_s)
         for name, value in expected.items():
