@@ -62,7 +62,7 @@ class AnnOptions:
     spread: float = 0.01
     unreached_share_max: float = 0.0005
     relinks: int = 2
-    recall_queries: int = 500
+    recall_queries: int = 200
     recall_count: int = 200
     seed: int = 0
 
