@@ -28,6 +28,7 @@ if KERNELS == "numpy":
         keep_not_expired,
         keep_not_in,
         mmr_select,
+        read_plain_request,
         score_candidates,
         summarize_history,
         top_k,
@@ -44,6 +45,7 @@ elif KERNELS == "compiled":
         from ext.mmr import mmr_select
         from ext.neighbours import accumulate_neighbours
         from ext.reply import decode_ids, encode_items, find_because
+        from ext.request import read_plain_request
         from ext.scoring import exact_search, score_candidates
         from ext.topk import top_k
         from ext.towers import tower_forward
@@ -71,6 +73,7 @@ __all__ = [
     "keep_not_expired",
     "keep_not_in",
     "mmr_select",
+    "read_plain_request",
     "score_candidates",
     "summarize_history",
     "top_k",

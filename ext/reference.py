@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ext.history_reference import Halves, find_rows, from_halves, summarize_history, weigh_items
-from ext.reply_reference import decode_ids, encode_items, find_because
+from ext.reply_reference import decode_ids, encode_items, find_because, read_plain_request
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -34,6 +34,7 @@ __all__ = [
     "keep_not_expired",
     "keep_not_in",
     "mmr_select",
+    "read_plain_request",
     "score_candidates",
     "summarize_history",
     "top_k",

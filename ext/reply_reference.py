@@ -1,4 +1,4 @@
-"""The NumPy twins of the reply's kernels; see ext.reference."""
+"""The twins of the kernels that read requests and write replies; see ext.reference."""
 
 from __future__ import annotations
 
@@ -8,6 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int32]
+
+
+_USER_ID, _PAGE_TYPE, _NUM_ITEMS = 1 << 3 | 2, 4 << 3, 7 << 3
+
+
+def read_plain_request(raw: bytes, id_bytes_max: int) -> tuple[str, int, int] | None:
+    """Returns (user_id, page_type, num_items) of a RecommendRequest in protobuf's wire format, if it is a plain one.
+
+    Plain: no other field is there, the user's id is 1 to id_bytes_max bytes of printable ASCII and shorter than 128, the
+    numbers, 0 where they are not there, are below 128. None for all others, be they valid or not.
+    """
+    user_id, numbers = b"", {_PAGE_TYPE: 0, _NUM_ITEMS: 0}
+    while raw:
+        if len(raw) < 2 or raw[1] >= 0x80 or raw[0] not in (_USER_ID, *numbers):
+            return None
+        if raw[0] == _USER_ID:
+            user_id, rest = raw[2 : 2 + raw[1]], raw[2 + raw[1] :]
+            if (
+                len(user_id) != raw[1]
+                or len(user_id) > id_bytes_max
+                or any(not 0x20 <= c <= 0x7E for c in user_id)
+            ):
+                return None
+            raw = rest
+        else:
+            numbers[raw[0]] = raw[1]
+            raw = raw[2:]
+    return (user_id.decode("ascii"), *numbers.values()) if user_id else None  # type: ignore[return-value]
 
 
 def decode_ids(rows: Rows, text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[str]:

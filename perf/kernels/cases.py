@@ -184,4 +184,7 @@ def _reply(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Cas
         Case("decode_ids", f"{SHOWN}", tuple((chosen, text, offsets) for chosen in shown)),
         Case("find_because", f"{SHOWN} in 200", ((found[:SHOWN].copy(), found, found[::-1].copy()),)),
         Case("encode_items", f"{SHOWN}", (items,)),
+        Case(
+            "read_plain_request", "a user, a page, a number", ((b"\x0a\x0duser-00012345 \x01\x38\x14", 128),)
+        ),
     ]

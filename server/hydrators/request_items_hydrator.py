@@ -10,6 +10,8 @@ from server.pipeline.degradation import ESSENTIAL
 from server.pipeline.stages import QueryHydrator
 from server.query import RecommendQuery, RequestItems, Rows
 
+_NOTHING = RequestItems()
+
 
 class RequestItemsHydrator(QueryHydrator[RecommendQuery, RequestItems]):
     """Resolves context, excluded and the caller's own items, and categories. Essential: exclusions must hold."""
@@ -19,6 +21,10 @@ class RequestItemsHydrator(QueryHydrator[RecommendQuery, RequestItems]):
 
     def hydrate(self, query: RecommendQuery) -> RequestItems:
         """Returns the rows and codes; ids that the release does not know are left out, and named as missing."""
+        if not (
+            query.context_item_ids or query.caller_item_ids or query.excluded_item_ids or query.category_ids
+        ):
+            return _NOTHING
         missing: list[str] = []
         context_rows = self._known(query, query.context_item_ids, missing)
         caller_rows = self._known(query, query.caller_item_ids, missing)

@@ -13,7 +13,8 @@ import logging
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import grpc
@@ -131,18 +132,24 @@ class GateInterceptor(BehaviourInterceptor):
 class RequestInterceptor(UnaryInterceptor):
     """Decodes requests on the call's own thread, and refuses those that are too large or no message at all.
 
-    Responses that come as bytes are encoded already.
+    Responses that come as bytes are encoded already. decoders: by method, those in place of the message's own.
     gRPC decodes on the thread that serves all connections and answers a broken message with INTERNAL.
     """
 
-    def __init__(self, read_message_bytes_max: int, message_bytes_max: int) -> None:
+    def __init__(
+        self,
+        read_message_bytes_max: int,
+        message_bytes_max: int,
+        decoders: Mapping[str, Callable[[bytes], Any]] = MappingProxyType({}),
+    ) -> None:
         super().__init__()
+        self._decoders = decoders
         self._read_message_bytes_max = read_message_bytes_max
         self._message_bytes_max = message_bytes_max
 
     def wrap_handler(self, method: str, handler: Handler) -> Handler:
         """Returns the handler taking raw bytes."""
-        decode = handler.request_deserializer
+        decode = self._decoders.get(method, handler.request_deserializer)
         if decode is None:
             raise ValueError(f"{method} has no request message")
         bytes_max = self._read_message_bytes_max if _is_read(method) else self._message_bytes_max

@@ -23,7 +23,9 @@ from server.admission.admission import Admission, AdmissionValues
 from server.rpc.admission_interceptor import AdmissionInterceptor
 from server.rpc.auth_interceptor import AuthInterceptor
 from server.rpc.connection_limits import ConnectionLimits
+from server.rpc.conversions.recommendations import decode_recommend
 from server.rpc.interceptors import (
+    METHOD_PREFIX,
     DeadlineInterceptor,
     ErrorInterceptor,
     GateInterceptor,
@@ -56,6 +58,8 @@ PUBLIC_SERVICES = (
     "shortlist.v1.ProfileService",
 )
 ADMIN_SERVICES = ("shortlist.v1.ReleaseService",)
+
+_DECODERS = {f"{METHOD_PREFIX}RecommendationService/Recommend": decode_recommend}
 
 _OTHERS_PATIENCE = 10
 """Writes wait for the disk and batches are long: their threads may take so many times as long as those of reads."""
@@ -188,7 +192,9 @@ class _Builder:
             *observed,
             ErrorInterceptor(),
             GateInterceptor(self._gate, options.retry_after_ms[0]),
-            RequestInterceptor(options.read_message_bytes_max, options.connections.message_bytes_max),
+            RequestInterceptor(
+                options.read_message_bytes_max, options.connections.message_bytes_max, _DECODERS
+            ),
             DeadlineInterceptor(options.deadline_ms),
         ]
 

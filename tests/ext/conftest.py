@@ -11,8 +11,8 @@ import ext
 from ext import reference
 
 COMPILED_MODULES = (
-    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "scoring", "topk", "towers",
-    "weights",
+    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "topk",
+    "towers", "weights",
 )  # fmt: skip
 
 

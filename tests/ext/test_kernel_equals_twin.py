@@ -23,6 +23,7 @@ top_k = importlib.import_module("ext.topk").top_k
 tower_forward = importlib.import_module("ext.towers").tower_forward
 weigh_items = importlib.import_module("ext.weights").weigh_items
 
+read_plain_request = importlib.import_module("ext.request").read_plain_request
 reply = importlib.import_module("ext.reply")
 
 COLUMN_ROWS = 40
@@ -138,6 +139,25 @@ def test_find_rows(keys, others, seed):
     near = [key + delta for key in keys for delta in (-1, 0, 1) if 0 <= key + delta < 2**64]
     wanted = read_only(rng.permutation(np.array(near + others, np.uint64)))
     same([find_rows(ascending, rows, wanted)], [reference.find_rows(ascending, rows, wanted)])
+
+
+plain_fields = st.lists(
+    st.one_of(
+        st.text(st.characters(codec="utf-8", max_codepoint=300), max_size=140).map(
+            lambda text: b"\x0a" + bytes([len(text.encode()) % 200]) + text.encode()
+        ),
+        st.integers(0, 255).map(lambda value: bytes([0x20, value])),
+        st.integers(0, 255).map(lambda value: bytes([0x38, value])),
+        st.binary(max_size=4),
+    ),
+    max_size=4,
+)
+
+
+@given(plain_fields, st.sampled_from([5, 128]))
+def test_read_plain_request(fields, id_bytes_max):
+    raw = b"".join(fields)
+    assert read_plain_request(raw, id_bytes_max) == reference.read_plain_request(raw, id_bytes_max)
 
 
 @given(seeds, st.integers(0, 120), st.sampled_from([0.5, 60.0, np.inf]))

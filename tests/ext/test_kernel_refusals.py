@@ -20,6 +20,7 @@ MODULES = (
     "mmr",
     "neighbours",
     "reply",
+    "request",
     "scoring",
     "topk",
     "towers",

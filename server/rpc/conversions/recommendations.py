@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from shortlist.v1 import recommendation_service_pb2 as pb
 
-from ext import encode_items
+from ext import encode_items, read_plain_request
 from server.features.event_types import DeviceType, EventType, PageType
 from server.handlers.messages import (
+    ID_BYTES_MAX,
     NUM_ITEMS_DEFAULT,
     NUM_ITEMS_MAX,
     RankCommand,
@@ -24,6 +26,34 @@ from server.rpc.local_time import parse_local_time
 AnyResponse = pb.RecommendResponse | pb.RecommendSimilarResponse | pb.RankItemsResponse
 
 _NO_CONTEXT = RequestContext()
+_PAGES = {int(page): page or PageType.HOME for page in PageType}
+
+
+class PlainRequest(NamedTuple):
+    """A RecommendRequest that names a user, a page and a number of items, and nothing else; checked."""
+
+    user_id: str
+    page_type: PageType
+    num_items: int
+
+
+def decode_recommend(raw: bytes) -> pb.RecommendRequest | PlainRequest:
+    """Returns the message, or its values where it is a plain one. Raises DecodeError."""
+    plain = read_plain_request(raw, ID_BYTES_MAX)
+    if plain is not None and (page_type := _PAGES.get(plain[1])) is not None:
+        return PlainRequest(plain[0], page_type, num_items_wanted(plain[2]))
+    return pb.RecommendRequest.FromString(raw)
+
+
+def plain_command(request: PlainRequest, deadline_s: float) -> RecommendCommand:
+    """Returns what a plain request asks for."""
+    return RecommendCommand(
+        user_id=request.user_id,
+        page_type=request.page_type,
+        num_items=request.num_items,
+        context=_NO_CONTEXT,
+        deadline_s=deadline_s,
+    )
 
 
 def recommend_command(request: pb.RecommendRequest, deadline_s: float) -> RecommendCommand:

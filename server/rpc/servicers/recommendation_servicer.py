@@ -10,7 +10,9 @@ from shortlist.v1 import recommendation_service_pb2_grpc as pb_grpc
 
 from server.rpc.call_deadline import call_deadline
 from server.rpc.conversions.recommendations import (
+    PlainRequest,
     batch_response,
+    plain_command,
     rank_command,
     rank_response,
     recommend_command,
@@ -32,9 +34,12 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
         self._time_rule = time_rule
 
     def Recommend(  # type: ignore[override]
-        self, request: pb.RecommendRequest, context: grpc.ServicerContext
+        self, request: pb.RecommendRequest | PlainRequest, context: grpc.ServicerContext
     ) -> bytes:
         """Returns the items to show to a user now."""
+        if isinstance(request, PlainRequest):
+            command = plain_command(request, call_deadline().deadline_s)
+            return recommend_response(self._use_cases.recommend(command))
         violations = Violations()
         check_recommend(violations, request, self._time_rule.latest_s(), "")
         violations.raise_if_any()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from server.pipeline.side_effect_runner import SideEffect, SideEffectRunner
+from tests.support.waiting import wait_until
 
 
 class Collect(SideEffect[int]):
@@ -100,6 +101,36 @@ def test_entry_that_cannot_be_made_is_counted_and_skipped(start: Start) -> None:
     assert runner.flush(5)
     assert collect.entries == [7]
     assert runner.failed == 1
+
+
+def test_an_entry_wakes_a_thread_that_has_gone_to_sleep(start: Start) -> None:
+    collect = Collect()
+    runner = start(collect)
+    wait_until(lambda: runner._asleep)
+    runner.submit(give(1))
+    assert runner.flush(5)
+    wait_until(lambda: runner._asleep)
+    runner.submit(give(2))
+    assert runner.flush(5)
+    assert collect.entries == [1, 2]
+
+
+def test_entries_of_many_threads_all_arrive(start: Start) -> None:
+    collect = Collect()
+    runner = start(collect, queue_max=10_000)
+
+    def submit(first: int) -> None:
+        for number in range(first, first + 500):
+            assert runner.submit(give(number))
+
+    threads = [threading.Thread(target=submit, args=(first,), daemon=True) for first in range(0, 2_000, 500)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert runner.flush(5)
+    assert sorted(collect.entries) == list(range(2_000))
+    assert runner.submitted == 2_000
 
 
 def test_flush_says_when_it_was_not_in_time(start: Start) -> None:
