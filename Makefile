@@ -35,7 +35,7 @@ perf: $(DONE)/dev $(DONE)/project ## Measures the server beside an echo server a
 	@tools/build_replay.sh >/dev/null
 	@$(BIN)/python -m perf --items $(PERF_ITEMS) $(ARGS)
 
-perf-full: $(DONE)/dev $(DONE)/project ## The same, and kernels, other sizes of world and two workers beside one
+perf-full: $(DONE)/dev $(DONE)/project ## The same, and kernels, other sizes of world, two workers, switching releases, offline work
 	@tools/build_replay.sh >/dev/null
 	@$(BIN)/python -m perf --full --items $(PERF_ITEMS) $(ARGS)
 

@@ -9,6 +9,11 @@ cdef extern from "ext/_lanes.h" nogil:
         const float* x, Py_ssize_t width, const float* w1, const float* b1, const float* w2
     ) noexcept
     void prefetch_vector(const float* vector, Py_ssize_t dims) noexcept
+    float half_value(unsigned short half) noexcept
+    void lanes_dot_halves(
+        const unsigned short* a, const float* b, Py_ssize_t dims, float* dot, float* square
+    ) noexcept
+    void prefetch_halves(const unsigned short* vector, Py_ssize_t dims) noexcept
     void prefetch_value(const void* value) noexcept
 
 cdef enum:

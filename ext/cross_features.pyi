@@ -13,7 +13,7 @@ def assemble_cross_features(
     category: NDArray[np.int32],
     brand: NDArray[np.int32],
     price: NDArray[np.float32],
-    title_embeddings: NDArray[np.float32],
+    title_embeddings: NDArray[np.uint16],
     view_count_7d: NDArray[np.float32],
     purchase_count_7d: NDArray[np.float32],
 ) -> NDArray[np.float32]: ...

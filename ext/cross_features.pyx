@@ -4,9 +4,9 @@ import numpy as np
 
 from libc.math cimport logf, sqrtf
 
-from ext._lanes cimport PREFETCH_AHEAD, lanes_dot, prefetch_value, prefetch_vector
+from ext._lanes cimport PREFETCH_AHEAD, lanes_dot, lanes_dot_halves, prefetch_halves, prefetch_value
 from ext._rows cimport check_rows, contains
-from ext._types cimport row_t
+from ext._types cimport half_t, row_t
 
 _COLUMNS = 10
 
@@ -24,9 +24,11 @@ cdef inline float _price_in_range(float price, float low, float high) noexcept n
     return max(<float>0, 1 - miss)
 
 
-cdef inline float _cosine(const float* vector, const float* user, float user_norm, Py_ssize_t dims) noexcept nogil:
-    cdef float norm = sqrtf(lanes_dot(vector, vector, dims)) * user_norm
-    return lanes_dot(vector, user, dims) / norm if norm > 0 else 0
+cdef inline float _cosine(const half_t* vector, const float* user, float user_norm, Py_ssize_t dims) noexcept nogil:
+    cdef float dot, square, norm
+    lanes_dot_halves(vector, user, dims, &dot, &square)
+    norm = sqrtf(square) * user_norm
+    return dot / norm if norm > 0 else 0
 
 
 def assemble_cross_features(
@@ -41,7 +43,7 @@ def assemble_cross_features(
     const row_t[::1] category not None,
     const row_t[::1] brand not None,
     const float[::1] price not None,
-    const float[:, ::1] title_embeddings not None,
+    const half_t[:, ::1] title_embeddings not None,
     const float[::1] view_count_7d not None,
     const float[::1] purchase_count_7d not None,
 ):
@@ -65,7 +67,7 @@ def assemble_cross_features(
     for i in range(n):
         if i + PREFETCH_AHEAD < n:
             row = rows[i + PREFETCH_AHEAD]
-            prefetch_vector(&title_embeddings[row, 0], dims)
+            prefetch_halves(&title_embeddings[row, 0], dims)
             prefetch_value(&category[row])
             prefetch_value(&brand[row])
             prefetch_value(&price[row])

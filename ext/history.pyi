@@ -12,6 +12,6 @@ def summarize_history(
     category: NDArray[np.int32],
     brand: NDArray[np.int32],
     price: NDArray[np.float32],
-    title_embeddings: NDArray[np.float32],
-    history_embeddings: NDArray[np.float32],
+    title_embeddings: NDArray[np.uint16],
+    history_embeddings: NDArray[np.uint16],
 ) -> HistorySummary: ...

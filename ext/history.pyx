@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from ext._lanes cimport half_value
 from ext._preferences cimport EVENT_TYPES, PREFERENCES, PURCHASE
 from ext._preferences cimport collect, quantile, sort_prices, write_strongest
 from ext._rows cimport check_rows
-from ext._types cimport flags_t, row_t, time_t64
+from ext._types cimport flags_t, half_t, row_t, time_t64
 from ext.history_summary import HistorySummary
 
 cdef enum:
@@ -40,7 +41,7 @@ cdef void _count(
 
 
 cdef void _pool(
-    const row_t[::1] rows, Py_ssize_t n, const float[:, ::1] vectors, double[::1] total, float[::1] out
+    const row_t[::1] rows, Py_ssize_t n, const half_t[:, ::1] vectors, double[::1] total, float[::1] out
 ) noexcept nogil:
     """Writes the mean vector of the last POOLED_EVENTS_MAX known rows."""
     cdef Py_ssize_t i, d, dims = vectors.shape[1], pooled = 0
@@ -50,7 +51,7 @@ cdef void _pool(
         if rows[i] < 0:
             continue
         for d in range(dims):
-            total[d] += vectors[rows[i], d]
+            total[d] += half_value(vectors[rows[i], d])
         pooled += 1
         if pooled == POOLED_EVENTS_MAX:
             break
@@ -67,8 +68,8 @@ def summarize_history(
     const row_t[::1] category not None,
     const row_t[::1] brand not None,
     const float[::1] price not None,
-    const float[:, ::1] title_embeddings not None,
-    const float[:, ::1] history_embeddings not None,
+    const half_t[:, ::1] title_embeddings not None,
+    const half_t[:, ::1] history_embeddings not None,
 ):
     """Returns the user features of a history, oldest event first, as of now_s: see ext.reference."""
     cdef Py_ssize_t n = rows.shape[0], categories, brands, bought, prices

@@ -10,6 +10,7 @@ from ext.history_summary import HistorySummary
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
+Halves = NDArray[np.uint16]
 
 VIEW, PURCHASE = 2, 5
 DAY_S = 86_400
@@ -57,13 +58,13 @@ def summarize_history(
     category: Rows,
     brand: Rows,
     price: Floats,
-    title_embeddings: Floats,
-    history_embeddings: Floats,
+    title_embeddings: Halves,
+    history_embeddings: Halves,
 ) -> HistorySummary:
     """Returns the user features of a history, oldest event first, as of now_s (events before it count).
 
     rows: int32[h], -1 where the release does not know the item: such an event counts for the counters only.
-    event_weights: float32[16] by event type. The columns have N rows.
+    event_weights: float32[16] by event type. The columns have N rows; vectors are the bits of float16, as uint16.
     """
     past = times_s < now_s
     rows, times_s, types = rows[past], times_s[past], types[past]
@@ -111,7 +112,12 @@ def _quantile(ascending: Floats, q: float) -> float:
     return float(np.quantile(ascending.astype(np.float64), q)) if len(ascending) else -1.0
 
 
-def _mean(vectors: Floats, rows: Rows) -> Floats:
+def from_halves(bits: Halves) -> Floats:
+    """Returns the numbers whose float16 bits are given, as float32 of the same shape."""
+    return bits.view(np.float16).astype(np.float32)
+
+
+def _mean(vectors: Halves, rows: Rows) -> Floats:
     if not len(rows):
         return np.zeros(vectors.shape[1], np.float32)
-    return np.asarray(vectors[rows].mean(axis=0, dtype=np.float64), np.float32)
+    return np.asarray(from_halves(vectors[rows]).mean(axis=0, dtype=np.float64), np.float32)

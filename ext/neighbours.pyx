@@ -3,7 +3,7 @@
 import numpy as np
 
 from ext._heap cimport offer, sort_best_first
-from ext._types cimport row_t, time_t64
+from ext._types cimport code_t, row_t, time_t64
 
 
 cdef Py_ssize_t _accumulate(
@@ -11,7 +11,8 @@ cdef Py_ssize_t _accumulate(
     const float[::1] history_weights,
     const time_t64[::1] offsets,
     const row_t[::1] rows,
-    const float[::1] weights,
+    const code_t[::1] codes,
+    const float[::1] scales,
     float[::1] total,
     row_t[::1] because,
     float[::1] largest,
@@ -25,10 +26,10 @@ cdef Py_ssize_t _accumulate(
         row = history_rows[h]
         if row < 0 or row >= items:
             continue
-        weight = history_weights[h]
+        weight = history_weights[h] * scales[row]
         for entry in range(offsets[row], offsets[row + 1]):
             candidate = rows[entry]
-            gain = weight * weights[entry]
+            gain = weight * <float>codes[entry]
             # because[] holds the row's place in touched[]; a stale place points at another row and is not believed.
             if because[candidate] < 0 or because[candidate] >= count or touched[because[candidate]] != candidate:
                 because[candidate] = <row_t>count
@@ -50,7 +51,8 @@ def accumulate_neighbours(
     const float[::1] history_weights not None,
     const time_t64[::1] offsets not None,
     const row_t[::1] rows not None,
-    const float[::1] weights not None,
+    const code_t[::1] codes not None,
+    const float[::1] scales not None,
     float[::1] scratch_scores not None,
     row_t[::1] scratch_because not None,
     Py_ssize_t k,
@@ -58,8 +60,10 @@ def accumulate_neighbours(
     """Returns the k best neighbours of a history: see ext.reference."""
     if k < 0:
         raise ValueError("k must not be negative")
-    if history_rows.shape[0] != history_weights.shape[0] or rows.shape[0] != weights.shape[0]:
+    if history_rows.shape[0] != history_weights.shape[0] or rows.shape[0] != codes.shape[0]:
         raise ValueError("rows and weights differ in length")
+    if scales.shape[0] + 1 != offsets.shape[0]:
+        raise ValueError("offsets and scales do not fit")
     cdef Py_ssize_t h, most = 0, items = offsets.shape[0] - 1
     for h in range(history_rows.shape[0]):
         if 0 <= history_rows[h] < items:
@@ -76,7 +80,7 @@ def accumulate_neighbours(
     cdef Py_ssize_t count, i, size = 0
     with nogil:
         count = _accumulate(
-            history_rows, history_weights, offsets, rows, weights, scratch_scores, scratch_because, largest, touched
+            history_rows, history_weights, offsets, rows, codes, scales, scratch_scores, scratch_because, largest, touched
         )
         if k > 0:
             for i in range(count):

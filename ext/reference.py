@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ext.history_reference import find_rows, summarize_history, weigh_items
+from ext.history_reference import Halves, find_rows, from_halves, summarize_history, weigh_items
 from ext.reply_reference import decode_ids, encode_items, find_reasons, read_plain_request
 
 Rows = NDArray[np.int32]
@@ -62,14 +62,16 @@ def accumulate_neighbours(
     history_weights: Floats,
     offsets: Longs,
     rows: Rows,
-    weights: Floats,
+    codes: NDArray[np.uint8],
+    scales: Floats,
     scratch_scores: Floats,
     scratch_because: Rows,
     k: int,
 ) -> tuple[Rows, Floats, Rows]:
     """Returns the k best neighbours of a history: rows, scores, and the index of the history entry that gave most.
 
-    score(c) = sum over h of history_weights[h] * weight(h -> c). History rows outside the table are skipped.
+    score(c) = sum over h of history_weights[h] * weight(h -> c), where the weight is codes[entry] * scales[h's row].
+    History rows outside the table are skipped.
     scratch_scores: float32[N], zeros in and out. scratch_because: int32[N], of no meaning in or out.
     """
     total: dict[int, np.float32] = {}
@@ -77,8 +79,9 @@ def accumulate_neighbours(
     for index, (row, weight) in enumerate(zip(history_rows.tolist(), history_weights, strict=True)):
         if not 0 <= row < len(offsets) - 1:
             continue
+        scaled = np.float32(weight * scales[row])
         for entry in range(int(offsets[row]), int(offsets[row + 1])):
-            candidate, gain = int(rows[entry]), np.float32(weight * weights[entry])
+            candidate, gain = int(rows[entry]), np.float32(scaled * np.float32(codes[entry]))
             total[candidate] = np.float32(total.get(candidate, np.float32(0)) + gain)
             if candidate not in largest or gain > largest[candidate][0]:
                 largest[candidate] = (gain, index)
@@ -182,20 +185,21 @@ def assemble_cross_features(
     category: Rows,
     brand: Rows,
     price: Floats,
-    title_embeddings: Floats,
+    title_embeddings: Halves,
     view_count_7d: Floats,
     purchase_count_7d: Floats,
 ) -> Floats:
     """Returns the cross features of n candidates, float32[n, 10], columns as declarations.CROSS_FEATURES.
 
     source_scores: float32[n, 3], collaborative, embedding, popularity. price_low < 0: the user has no range.
+    title_embeddings: the bits of float16[N, T], as uint16.
     """
     _check_rows(rows, len(category))
     out = np.empty((len(rows), 10), np.float32)
     out[:, 0] = np.isin(category[rows], viewed_categories)
     out[:, 1] = np.isin(brand[rows], bought_brands)
     out[:, 2] = _price_in_range(price[rows], price_low, price_high)
-    out[:, 3] = _cosines(title_embeddings[rows], user_embedding)
+    out[:, 3] = _cosines(from_halves(title_embeddings[rows]), user_embedding)
     out[:, 4] = np.log1p(view_count_7d[rows])
     out[:, 5] = purchase_count_7d[rows] / np.maximum(view_count_7d[rows], 1)
     out[:, 6:9] = source_scores

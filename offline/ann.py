@@ -1,21 +1,25 @@
 """Builds the ANN index of a release: usearch HNSW over unit item vectors, int8, its keys are rows.
 
 usearch scales each vector to its own length before it rounds to int8, so an int8 index ranks by cosine whatever
-its metric is called; item vectors are of unit length for this reason. Vectors are added by one thread: concurrent
-adds lose nodes. An item that a search for its own vector does not find could never be recommended, so that is
-checked. Items that are lost are taken out and added again, now that the graph is whole, which links most of them anew in
-a moment; the few that still are not found are named, and the server looks at them beside the index. To link the very last
-one by more links for everybody would make every search twice as dear. Where they are more than a few all the same, the
-index is built anew: those that were lost go in first, because the nodes that come early are linked best, and in the
-end every node gets more links. Rows near each other are near in memory when the index is filled in row order, which
-makes searches cheaper, but a graph that is grown region by region loses items; a random skeleton that goes in first
-holds the regions together. Items whose vectors are equal in int8 crowd each other's links out, so from the second
-build on such vectors are moved apart a little; scores that count are computed from the exact vectors.
+its metric is called; item vectors are of unit length for this reason. A large index is filled by as many threads as
+there are cores, which loses a few nodes more and makes no two builds equal; a small one by one thread. Rows near each
+other are near in memory when an index is filled in row order, which makes building and searching cheaper, but a graph
+that is grown region by region loses items; so it is filled in passes over all rows, each of more than the one before,
+and the first, in random order, is the skeleton that holds the regions together.
+
+An item that a search for its own vector does not find could never be recommended, so that is checked. Items that are
+lost are taken out and added again, now that the graph is whole, which links most of them anew in a moment; the few
+that still are not found are named, and the server looks at them beside the index. To link the very last one by more
+links for everybody would make every search twice as dear. Where they are more than a few all the same, the index is
+built anew: those that were lost go in first, because the nodes that come early are linked best, and in the end every
+node gets more links. Items whose vectors are equal in int8 crowd each other's links out, so from the second build on
+such vectors are moved apart a little; scores that count are computed from the exact vectors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +33,8 @@ Progress = Callable[[float], None]
 """Called now and then with the share done, 0 to 1."""
 
 _CHUNK_ROWS = 8_192
+_EXACT_ROWS = 32
+_NARROW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +45,24 @@ class AnnOptions:
     the few is looked for among the many, as many as a server asks for: a wider search goes more ways. Where the many
     are more than a hundredth of the items, the few decide: everything is among enough.
     attempts_max: builds before it is given up. patient_attempts: builds before the links are doubled each time.
-    skeleton_share: share of the items, chosen at random, that are added before the others. spread: standard
+    pass_shares: shares of the items, chosen at random, that are added before the others. parallel_items_min: vectors
+    from which on several threads add them. spread: standard
     deviation, a component, by which equal vectors are moved apart. unreached_share_max: share of the items that the
     server may have to look at beside the index. relinks: how often the lost are added again.
     """
 
     connectivity: int = 16
-    expansion_add: int = 128
+    expansion_add: int = 64
     expansion_search: int = 64
     self_search_counts: tuple[int, ...] = (20, 200)
     attempts_max: int = 6
     patient_attempts: int = 3
-    skeleton_share: float = 0.1
+    pass_shares: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.3)
+    parallel_items_min: int = 200_000
     spread: float = 0.01
     unreached_share_max: float = 0.0005
     relinks: int = 2
-    recall_queries: int = 500
+    recall_queries: int = 200
     recall_count: int = 200
     seed: int = 0
 
@@ -92,8 +100,9 @@ def build_ann_index(
             vectors if attempt == 1 else _spread_equal(vectors, options.spread * (attempt - 1), options.seed)
         )
         order = _order(len(vectors), ever_lost, options)
-        index = _build(placed, order, connectivity, options, progress)
-        lost = _relink(index, placed, _lost(index, vectors, options), vectors, options)
+        expansion_add = max(options.expansion_add * min(attempt, 2), 4 * connectivity)
+        index = _build(placed, order, connectivity, expansion_add, options, progress)
+        lost = _lost(index, placed, vectors, options)
         ever_lost = np.union1d(ever_lost, lost)
         if len(lost) <= _unreached_max(len(vectors), options):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,23 +118,27 @@ def _unreached_max(items: int, options: AnnOptions) -> int:
     return int(options.unreached_share_max * items)
 
 
-def _relink(
-    index: Index, placed: Floats, lost: NDArray[np.int64], vectors: Floats, options: AnnOptions
-) -> NDArray[np.int64]:
-    """Adds what is lost once more, a few times, while it is too much; returns the rows that are lost in the end."""
+def _lost(index: Index, placed: Floats, vectors: Floats, options: AnnOptions) -> NDArray[np.int64]:
+    """Adds what is not found among the few once more, with twice the effort, while that is too much; returns the rows that
+    are not found among the many in the end."""
+    few, *many = options.self_search_counts
+    many = [count for count in many if 100 * count <= len(vectors)]
+    lost = find_lost(index, vectors, few)
+    index.expansion_add *= 2  # type: ignore[misc]
     for _ in range(options.relinks):
         if len(lost) <= _unreached_max(len(vectors), options):
             break
         index.remove(lost.astype(np.uint64))
-        index.add(lost.astype(np.uint64), placed[lost], threads=1)
+        index.add(lost.astype(np.uint64), placed[lost], threads=_threads(len(vectors), options))
         # A node that is linked anew may cost another its links, so all are looked for again.
-        lost = _lost(index, vectors, options)
-    return lost
+        lost = find_lost(index, vectors, few)
+        if len(_among(index, vectors, lost, many)) <= _unreached_max(len(vectors), options):
+            break
+    return _among(index, vectors, lost, many)
 
 
-def _lost(index: Index, vectors: Floats, options: AnnOptions) -> NDArray[np.int64]:
-    few, *many = options.self_search_counts
-    return find_lost(index, vectors, few, *(count for count in many if 100 * count <= len(vectors)))
+def _threads(items: int, options: AnnOptions) -> int:
+    return len(os.sched_getaffinity(0)) if items >= options.parallel_items_min else 1
 
 
 def find_lost(index: Index, vectors: Floats, *counts: int) -> NDArray[np.int64]:
@@ -133,24 +146,45 @@ def find_lost(index: Index, vectors: Floats, *counts: int) -> NDArray[np.int64]:
 
     A row whose place is taken by items at least as near (equal vectors among them) counts as found.
     """
-    lost = np.arange(len(vectors))
-    for count in counts:
-        parts = (lost[start : start + _CHUNK_ROWS] for start in range(0, len(lost), _CHUNK_ROWS))
-        lost = np.concatenate(
-            [np.empty(0, np.int64), *(_lost_of(index, vectors, part, count) for part in parts)]
-        )
-    return lost
-
-
-def _lost_of(index: Index, vectors: Floats, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    keys, counts = _search(index, vectors[rows], count)
-    found = ((keys == rows[:, None]) & (np.arange(keys.shape[1]) < counts[:, None])).any(axis=1)
-    kept = [
-        at
-        for at in np.flatnonzero(~found)
-        if not _is_crowded_out(index, vectors, int(rows[at]), keys[at, : counts[at]], count)
+    # Most are found by a very narrow search, at a quarter of the cost; the others are looked for again.
+    width, index.expansion_search = index.expansion_search, _NARROW  # type: ignore[misc]
+    missed = [
+        rows[~found] for rows, _, _, found in _self_searches(index, vectors, np.arange(len(vectors)), _NARROW)
     ]
-    return rows[kept]
+    index.expansion_search = width  # type: ignore[misc]
+    return _among(index, vectors, np.concatenate([np.empty(0, np.int64), *missed]), counts)
+
+
+def _among(
+    index: Index, vectors: Floats, rows: NDArray[np.int64], counts: Sequence[int]
+) -> NDArray[np.int64]:
+    """Returns the rows that are not found among any of the counts."""
+    for count in counts:
+        lost = [np.empty(0, np.int64)]
+        for part, keys, lengths, found in _self_searches(index, vectors, rows, count):
+            kept = [
+                at
+                for at in np.flatnonzero(~found)
+                if not _is_crowded_out(index, vectors, int(part[at]), keys[at, : lengths[at]], count)
+            ]
+            lost.append(part[kept])
+        rows = np.concatenate(lost)
+    return rows
+
+
+def _self_searches(
+    index: Index, vectors: Floats, rows: NDArray[np.int64], count: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
+    """Yields some rows, the best keys for each one's vector, how many of them are valid, and whether it is among them."""
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        part = rows[start : start + _CHUNK_ROWS]
+        keys, lengths = _search(index, vectors[part], count)
+        yield (
+            part,
+            keys,
+            lengths,
+            ((keys == part[:, None]) & (np.arange(keys.shape[1]) < lengths[:, None])).any(axis=1),
+        )
 
 
 def _is_crowded_out(index: Index, vectors: Floats, row: int, keys: NDArray[np.int64], count: int) -> bool:
@@ -176,19 +210,21 @@ def _spread_equal(vectors: Floats, deviation: float, seed: int) -> Floats:
 
 
 def _order(count: int, first: NDArray[np.int64], options: AnnOptions) -> NDArray[np.int64]:
-    """Returns the rows in the order in which they are added: `first`, the skeleton, the rest by row."""
-    rng = np.random.default_rng(options.seed)
-    skeleton = rng.choice(count, int(count * options.skeleton_share), replace=False)
-    skeleton = skeleton[~np.isin(skeleton, first)]
-    early = np.zeros(count, np.bool_)
-    early[first] = early[skeleton] = True
-    return np.concatenate((first, skeleton, np.flatnonzero(~early)))
+    """Returns the rows in the order in which they are added: `first`, then pass by pass, by row but in the first."""
+    rest = np.ones(count, np.bool_)
+    rest[first] = False
+    shuffled = np.random.default_rng(options.seed).permutation(count)
+    shuffled = shuffled[rest[shuffled]]
+    edges = np.cumsum([int(count * share) for share in options.pass_shares])
+    skeleton, *passes = np.split(shuffled, edges) if len(edges) else (shuffled[:0], shuffled)
+    return np.concatenate((first, skeleton, *(np.sort(part) for part in passes)))
 
 
 def _build(
     vectors: Floats,
     order: NDArray[np.int64],
     connectivity: int,
+    expansion_add: int,
     options: AnnOptions,
     progress: Progress | None,
 ) -> Index:
@@ -197,12 +233,13 @@ def _build(
         metric="cos",
         dtype="i8",
         connectivity=connectivity,
-        expansion_add=max(options.expansion_add, 4 * connectivity),
+        expansion_add=expansion_add,
         expansion_search=options.expansion_search,
     )
+    threads = _threads(len(vectors), options)
     for start in range(0, len(vectors), _CHUNK_ROWS):
         rows = order[start : start + _CHUNK_ROWS]
-        index.add(rows.astype(np.uint64), vectors[rows], threads=1)
+        index.add(rows.astype(np.uint64), vectors[rows], threads=threads)
         if progress is not None:
             progress((start + len(rows)) / len(vectors))
     return index
@@ -215,10 +252,19 @@ def _recall(index: Index, vectors: Floats, options: AnnOptions) -> float:
     rng = np.random.default_rng(options.seed)
     rows = rng.choice(len(vectors), min(options.recall_queries, len(vectors)), replace=False)
     count = min(options.recall_count, len(vectors))
-    exact = np.argsort(-(vectors[rows] @ vectors.T), axis=1, kind="stable")[:, :count]
     keys, counts = _search(index, vectors[rows], count)
-    hits = [len(np.intersect1d(e, f[:n])) for e, f, n in zip(exact, keys, counts, strict=True)]
+    hits = [
+        len(np.intersect1d(exact, found[:n]))
+        for exact, found, n in zip(_nearest(vectors, rows, count), keys, counts, strict=True)
+    ]
     return float(np.mean(hits) / count)
+
+
+def _nearest(vectors: Floats, rows: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:
+    """Yields for each row those of the `count` largest inner products with its vector, in no order."""
+    for start in range(0, len(rows), _EXACT_ROWS):
+        scores = vectors[rows[start : start + _EXACT_ROWS]] @ vectors.T
+        yield from (np.argpartition(line, len(vectors) - count)[-count:] for line in scores)
 
 
 def _search(index: Index, vectors: Floats, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -227,6 +273,6 @@ def _search(index: Index, vectors: Floats, count: int) -> tuple[NDArray[np.int64
     if len(vectors) == 1:
         keys = np.asarray(index.search(vectors[0], count, threads=1).keys, np.int64)
         return keys[None, :], np.array([len(keys)])
-    matches = index.search(vectors, count, threads=1)
+    matches = index.search(vectors, count)
     keys = np.asarray(matches.keys, np.int64)
     return keys, np.asarray(matches.counts, np.int64)  # type: ignore[union-attr]

@@ -27,6 +27,7 @@ from offline.candidates.neighbours import NeighbourOptions
 from offline.engine import Engine
 from offline.features.histories import count_history, history_before, numbered_history
 from offline.features.item_days import write_item_days
+from offline.features.item_windows import ItemWindows
 from offline.features.items import item_events
 from offline.features.items_file import engine_items, release_rows, write_items_file
 from offline.features.owners import MICROSECONDS, owned_events
@@ -102,9 +103,11 @@ def run_build(
         with log.reading():
             inputs, as_of_s, events = _inputs(engine, data_dir, log, options.as_of_s)
         advance("items", 0, 2)
-        write_items_file(engine, inputs.items, inputs.item_events, as_of_s, work_dir)
+        windows = ItemWindows.read(engine, inputs.item_events)
+        write_items_file(windows, inputs.items, as_of_s, work_dir)
         advance("items", 1, 2)
-        write_item_days(engine, inputs.item_events, features_dir)
+        write_item_days(windows, features_dir)
+        del windows
         advance("items", 2, 2)
         users = _write_user_features(engine, inputs, as_of_s, features_dir, advance)
         training_set = write_training_set(

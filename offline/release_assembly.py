@@ -33,6 +33,7 @@ from server.releases.manifest import TrainingWindow
 from server.releases.writer import ReleaseContents
 
 _ANN_FILE = "index.usearch"
+_HALF_VECTORS = ("history_embeddings", "title_embeddings")
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -91,7 +92,7 @@ def assemble_release(
     arrays: Arrays = {
         **_directory(items),
         **_columns(items, spare_rows),
-        **{_vector_path(name): _with_spare(array, spare_rows) for name, array in vectors.items()},
+        **{_vector_path(n): _with_spare(_as_held(n, array), spare_rows) for n, array in vectors.items()},
         **_candidates(work_dir / CANDIDATES_DIR),
         "ann/unreached_rows.npy": ann.unreached_rows,
         **{weight_path(n): np.load(model_dir / "weights" / f"{n}.npy") for n in MODEL_WEIGHTS},
@@ -185,7 +186,7 @@ def _columns(items: pa.Table, spare_rows: int) -> Arrays:
 def _candidates(directory: Path) -> Arrays:
     """Neighbours and popularity lists as `build` wrote them."""
     paths = {
-        "neighbours": ("neighbour_offsets", "neighbour_rows", "neighbour_weights"),
+        "neighbours": ("neighbour_offsets", "neighbour_rows", "neighbour_codes", "neighbour_scales"),
         "popularity": ("popularity_offsets", "popularity_rows", "popularity_scores"),
     }
     return {
@@ -197,6 +198,11 @@ def _candidates(directory: Path) -> Arrays:
 
 def _vector_path(name: str) -> str:
     return f"vectors/{name}.npy"
+
+
+def _as_held(name: str, array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Returns vectors as exact as a release holds them."""
+    return array.astype(np.float16) if name in _HALF_VECTORS else array
 
 
 def _load(directory: Path, names: Sequence[str]) -> Mapping[str, NDArray[np.generic]]:

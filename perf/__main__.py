@@ -19,11 +19,21 @@ def main() -> None:
     if FULL in sys.argv:
         _run("perf.kernels")
         _run("perf.scale")
+        _run("perf.swap", *_items())
+        _run("perf.offline", *_items())
         for module in NEED_SERVERS:
             if subprocess.run([sys.executable, "-m", module], check=False).returncode:
                 print(f"{module} is left out: what it says above is missing here")
     _run("perf.capacity", "--summary", str(SUMMARY))
     _run("perf.report")
+
+
+def _items() -> list[str]:
+    """Returns the arguments that name the world's size."""
+    if "--items" not in sys.argv:
+        return []
+    place = sys.argv.index("--items")
+    return sys.argv[place : place + 2]
 
 
 def _run(module: str, *arguments: str) -> None:

@@ -1,7 +1,7 @@
 """Writes a release's neighbours and popularity lists into the work directory.
 
     work/candidates/
-      neighbour_offsets.npy neighbour_rows.npy neighbour_weights.npy
+      neighbour_offsets.npy neighbour_rows.npy neighbour_codes.npy neighbour_scales.npy
       popularity_offsets.npy popularity_rows.npy popularity_scores.npy
       lists.json                 the lists' names, in order
       neighbours.json            how the neighbours were chosen
@@ -27,6 +27,7 @@ from offline.candidates.neighbour_choice import NeighbourChoice, NeighbourSearch
 from offline.candidates.neighbour_file import write_choice
 from offline.candidates.neighbours import NeighbourOptions, make_neighbours
 from offline.candidates.popularity import PopularityLists, PopularityOptions, popularity_lists
+from offline.candidates.weight_codes import encode_weights
 from server.stores.event_log import EventLog
 
 ITEMS_FILE = "items.parquet"
@@ -79,10 +80,12 @@ def build_candidates(
 def save_candidates(directory: Path, table: NeighbourTable, lists: PopularityLists) -> None:
     """Writes the files of the module's docstring, replacing what is there."""
     directory.mkdir(parents=True, exist_ok=True)
+    codes, scales = encode_weights(table.offsets, table.weights)
     arrays: dict[str, NDArray[np.generic]] = {
         "neighbour_offsets": table.offsets,
         "neighbour_rows": table.rows,
-        "neighbour_weights": table.weights,
+        "neighbour_codes": codes,
+        "neighbour_scales": scales,
         "popularity_offsets": lists.offsets,
         "popularity_rows": lists.rows,
         "popularity_scores": lists.scores,

@@ -8,65 +8,46 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from ibis.expr.types import Table
 from numpy.typing import NDArray
 
-from offline.engine import Engine
-from offline.features.items import (
-    DAY_S,
-    ITEM_FEATURE_SCHEMA,
-    MEAN_RATE_DAYS,
-    TREND_DAYS,
-    item_features,
-)
+from offline.features.item_windows import FEATURES, ItemWindows
+from offline.features.items import DAY_S, MEAN_RATE_DAYS, TREND_DAYS
 
 ITEM_DAYS_FILE = "item_days.parquet"
-FEATURES = tuple(name for name in ITEM_FEATURE_SCHEMA if name != "pair_id")
 CHANGE_DAYS = (*range(1, TREND_DAYS + 2), MEAN_RATE_DAYS + 1)
 """An event of day d changes the values as of the start of these days after d, and of no others."""
 
 _DAY_BITS = 24
+_BLOCK_PAIRS = 1 << 20
 
 
-def change_days(events: Table) -> Table:
-    """Returns distinct (item_row, day): where item features as of the start of a day may differ from the day before.
-
-    events: items.item_events.
-    """
-    active = events.select("item_row", event_day=events.time_s // DAY_S).distinct()
-    changes = [
-        active.select("item_row", day=(active.event_day + after).cast("int64")) for after in CHANGE_DAYS
-    ]
-    return ibis.union(*changes, distinct=True)
+def change_keys(windows: ItemWindows) -> NDArray[np.int64]:
+    """Returns item_row << 24 | day, ascending: where item features as of a day's start may differ from the day before."""
+    active = _distinct((windows.rows << _DAY_BITS) | (windows.times_s // DAY_S))
+    # A stable sort joins what is in order already.
+    return _distinct(np.sort(np.concatenate([active + after for after in CHANGE_DAYS]), kind="stable"))
 
 
-def numbered_pairs(changes: Table) -> Table:
-    """Returns (pair_id, item_row, as_of_s, day), in the order of item and day."""
-    order = ibis.window(order_by=[changes.item_row, changes.day])
-    return changes.select(
-        pair_id=ibis.row_number().over(order).cast("int64"),
-        item_row=changes.item_row,
-        day=changes.day,
-        as_of_s=(changes.day * DAY_S).cast("int64"),
-    )
+def _distinct(ascending: NDArray[np.int64]) -> NDArray[np.int64]:
+    kept: NDArray[np.int64] = ascending[np.diff(ascending, prepend=-1) != 0]
+    return kept
 
 
-def write_item_days(engine: Engine, events: Table, directory: Path) -> None:
+def write_item_days(windows: ItemWindows, directory: Path) -> None:
     """Writes ITEM_DAYS_FILE: item_row, day and FEATURES, by item and day."""
-    pairs = engine.keep(numbered_pairs(change_days(events)))
-    values = item_features(pairs, events)
-    joined = pairs.join(values, "pair_id").order_by("pair_id")
-    columns = joined.select(
-        item_row=joined.item_row.cast("int32"),
-        day=joined.day.cast("int32"),
-        **{n: joined[n] for n in FEATURES},
+    keys = change_keys(windows)
+    schema = pa.schema(
+        [("item_row", pa.int32()), ("day", pa.int32()), *((name, pa.float32()) for name in FEATURES)]
     )
-    pq.write_table(engine.to_arrow(columns), directory / ITEM_DAYS_FILE, compression="zstd")
-    engine.drop(pairs)
+    with pq.ParquetWriter(directory / ITEM_DAYS_FILE, schema, compression="zstd") as writer:
+        for start in range(0, len(keys), _BLOCK_PAIRS):
+            block = keys[start : start + _BLOCK_PAIRS]
+            rows, days = block >> _DAY_BITS, block & ((1 << _DAY_BITS) - 1)
+            columns = {"item_row": rows.astype(np.int32), "day": days.astype(np.int32)}
+            writer.write_table(pa.table({**columns, **windows.values(rows, days * DAY_S)}, schema=schema))
 
 
 class ItemDays:

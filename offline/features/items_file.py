@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from ibis.expr.types import Table
 
-from offline.engine import Engine
 from offline.features.histories import ITEM_COLUMNS
-from offline.features.items import DAY_S, ITEM_FEATURE_SCHEMA, item_features
+from offline.features.item_windows import ItemWindows
+from offline.features.items import DAY_S
 from server.errors import Refused
 from server.features.identity import item_key
 
@@ -58,22 +57,14 @@ def engine_items(items: pa.Table) -> pa.Table:
     return pa.Table.from_arrays([*columns, items.column("brand_code"), prices], names=list(ITEM_COLUMNS))
 
 
-def write_items_file(engine: Engine, items: pa.Table, events: Table, as_of_s: int, work_dir: Path) -> None:
+def write_items_file(windows: ItemWindows, items: pa.Table, as_of_s: int, work_dir: Path) -> None:
     """Writes ITEMS_FILE: release_rows with ITEM_FEATURE_SCHEMA and days_since_added as of the build.
 
-    events: items.item_events.
+    windows: over items.item_events.
     """
-    pairs = pa.table(
-        {
-            "pair_id": pa.array(np.arange(items.num_rows)),
-            "item_row": items.column("item_row"),
-            "as_of_s": pa.array(np.full(items.num_rows, as_of_s)),
-        }
-    )
-    values = engine.to_arrow(item_features(engine.from_arrow(pairs), events).order_by("pair_id"))
-    for name in ITEM_FEATURE_SCHEMA:
-        if name != "pair_id":
-            items = items.append_column(name, values.column(name))
+    rows = items.column("item_row").to_numpy().astype(np.int64)
+    for name, values in windows.values(rows, np.full(len(rows), as_of_s)).items():
+        items = items.append_column(name, pa.array(values))
     age_days = (as_of_s - items.column("added_time_s").to_numpy()) / DAY_S
     items = items.append_column("days_since_added", pa.array(np.maximum(age_days, 0), pa.float32()))
     pq.write_table(items, work_dir / ITEMS_FILE, compression="zstd")

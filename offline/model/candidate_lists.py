@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ext import accumulate_neighbours, assemble_cross_features, blend_candidates, summarize_history, top_k
 from offline.candidates.collaborative import NeighbourTable
+from offline.candidates.weight_codes import encode_weights
 from offline.model.item_snapshots import DAY_S, Catalogue, DailyItemSnapshots
 from offline.model.training_data import HistoryEvents
 from server.features.declarations import HISTORY_EVENTS_MAX
@@ -107,7 +108,10 @@ class CandidateListMaker:
         self._scores = np.zeros(count, np.float32)
         self._because = np.zeros(count, np.int32)
         self._positions = np.full(count, -1, np.int32)
-        self._no_vectors = np.zeros((count, 1), np.float32)
+        self._no_vectors = np.zeros((count, 1), np.uint16)
+        self._title_bits = catalogue.title_embeddings.astype(np.float16).view(np.uint16)
+        # As a release holds them, so that the ranker learns from the scores that it will see.
+        self._codes, self._scales = encode_weights(sources.neighbours.offsets, sources.neighbours.weights)
         self._event_weights = event_weight_table()
 
     def make(self, number: int, request: Request) -> CandidateList:
@@ -154,7 +158,8 @@ class CandidateListMaker:
             weights,
             table.offsets,
             table.rows,
-            table.weights,
+            self._codes,
+            self._scales,
             self._scores,
             self._because,
             self._options.quotas[0],
@@ -184,7 +189,7 @@ class CandidateListMaker:
             self._catalogue.category,
             self._catalogue.brand,
             self._catalogue.price,
-            self._catalogue.title_embeddings,
+            self._title_bits,
             self._no_vectors,
         )
         values = self._snapshots.values_at(time_s // DAY_S)
@@ -200,7 +205,7 @@ class CandidateListMaker:
             self._catalogue.category,
             self._catalogue.brand,
             self._catalogue.price,
-            self._catalogue.title_embeddings,
+            self._title_bits,
             values["view_count_7d"],
             values["purchase_count_7d"],
         )

@@ -132,7 +132,8 @@ def read_catalogue(items: pa.Table, encoder: TextEncoder) -> Catalogue:
         added_time_s=_column(items, "added_time_s").astype(np.int64),
         in_stock=_column(items, "in_stock").astype(np.float32),
         promoted=_column(items, "promoted").astype(np.float32),
-        title_embeddings=encoder.encode(*texts(items)),
+        # As exact as a release holds them, so that training and serving see the same numbers.
+        title_embeddings=encoder.encode(*texts(items)).astype(np.float16).astype(np.float32),
         image_embeddings=_image_embeddings(items),
     )
 

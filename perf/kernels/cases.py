@@ -37,6 +37,7 @@ def make_cases(seed: int = 7, rows: int = ROWS) -> list[Case]:
         "brand": rng.integers(-1, 2_000, rows, np.int32),
         "price": rng.uniform(1, 100, rows).astype(np.float32),
         "vectors": rng.standard_normal((rows, DIMS), np.float32),
+        "halves": rng.standard_normal((rows, DIMS), np.float32).astype(np.float16).view(np.uint16),
         "views": rng.integers(0, 1_000, rows).astype(np.float32),
         "purchases": rng.integers(0, 50, rows).astype(np.float32),
         "flags": rng.integers(0, 8, rows).astype(np.uint8),
@@ -76,7 +77,8 @@ def _retrieval(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list
         rng.random(HISTORY, np.float32),
         offsets,
         np.concatenate(lists).astype(np.int32),
-        rng.random(HISTORY * NEIGHBOURS, np.float32),
+        rng.integers(1, 256, HISTORY * NEIGHBOURS, np.uint8),
+        np.full(rows, 1 / 255, np.float32),
         np.zeros(rows, np.float32),
         np.zeros(rows, np.int32),
         200,
@@ -116,7 +118,7 @@ def _user(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case
     times = np.sort(now_s - rng.integers(1, 60 * 86_400, HISTORY))
     types = rng.choice([2, 3, 4, 5], HISTORY).astype(np.uint8)
     history = (_distinct(rng, len(columns["price"]), HISTORY), times, types, now_s)
-    item = (columns["category"], columns["brand"], columns["price"], columns["vectors"], columns["vectors"])
+    item = (columns["category"], columns["brand"], columns["price"], columns["halves"], columns["halves"])
     x = (rng.random((1, 239)) * (rng.random((1, 239)) < 0.6)).astype(np.float32)
     layers = [
         rng.standard_normal(s, np.float32) / 10 for s in ((239, 128), 128, (128, 64), 64, (64, DIMS), DIMS)
@@ -147,7 +149,7 @@ def _ranking(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[C
         columns["category"],
         columns["brand"],
         columns["price"],
-        columns["vectors"],
+        columns["halves"],
         columns["views"],
         columns["purchases"],
     )

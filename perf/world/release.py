@@ -134,8 +134,8 @@ def _columns(shape: WorldShape, items: WorldItems, rng: np.random.Generator) -> 
         "num_ratings": rng.integers(0, 50, shape.items).astype(np.float32),
         "trending_score": rng.uniform(0, 3, shape.items).astype(np.float32),
         "item_vectors": items.vectors,
-        "history_embeddings": items.vectors,
-        "title_embeddings": items.vectors @ turned,
+        "history_embeddings": items.vectors.astype(np.float16),
+        "title_embeddings": (items.vectors @ turned).astype(np.float16),
         "image_embeddings": np.empty((shape.items, 0), np.float32),
     }
 

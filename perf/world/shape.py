@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.candidates.weight_codes import encode_weights
 from server.features.declarations import VECTOR_DIMS
 from server.features.event_types import EventType
 
@@ -16,14 +17,16 @@ Rows = NDArray[np.int32]
 WORLD_FILE = "world.json"
 NOW_S = 1_760_000_000
 DAY_S = 86_400
+USERS_MAX = 1_000_000
+"""Of a world that names no number: ten million records take 20 GB, and one is read by its key whatever their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldShape:
-    """items clustered vectors, as many users, Zipf(1.0) popularity, histories of 50 events.
+    """items clustered vectors, as many users (a million at most), Zipf(1.0) popularity, histories of 50 events.
 
     cluster_items: items around one centre. group_clusters: clusters whose items are each other's neighbours.
-    taste_clusters: clusters that a user's history is drawn from. users: 0 = as many as items.
+    taste_clusters: clusters that a user's history is drawn from. users: 0 = as many as items, up to a million.
     """
 
     items: int
@@ -40,7 +43,7 @@ class WorldShape:
     @property
     def user_count(self) -> int:
         """Returns the number of users."""
-        return self.users or self.items
+        return self.users or min(self.items, USERS_MAX)
 
     @property
     def clusters(self) -> int:
@@ -97,20 +100,28 @@ def make_neighbours(shape: WorldShape, items: WorldItems) -> dict[str, NDArray[n
     those of its own cluster before others; then transposed by history item, so that rows vary in length."""
     rng = np.random.default_rng(shape.seed + 1)
     counts = np.zeros(shape.items, np.int64)
-    rows: list[Rows] = []
-    weights: list[Floats] = []
+    # Groups are closed, so each one's entries stand together; one byte a weight from the start, for ten million items.
+    rows = np.empty(shape.items * shape.neighbours, np.int32)
+    codes = np.empty(len(rows), np.uint8)
+    scales = np.empty(shape.items, np.float32)
+    filled = 0
     for first in range(0, shape.clusters, shape.group_clusters):
         start, stop = items.cluster_starts[first], items.cluster_starts[first + shape.group_clusters]
         kept, strength = _group_neighbours(items, int(start), int(stop), shape.neighbours, rng)
         candidate = np.repeat(np.arange(stop - start, dtype=np.int32), kept.shape[1])
         order = np.lexsort((candidate, kept.ravel()))
         counts[start:stop] = np.bincount(kept.ravel(), minlength=stop - start)
-        rows.append((candidate[order] + start).astype(np.int32))
-        weights.append(strength.ravel()[order])
+        inside = slice(filled, filled + len(order))
+        rows[inside] = candidate[order] + start
+        codes[inside], scales[start:stop] = encode_weights(
+            np.concatenate(([0], np.cumsum(counts[start:stop]))), strength.ravel()[order]
+        )
+        filled += len(order)
     return {
         "neighbour_offsets": np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        "neighbour_rows": np.concatenate(rows),
-        "neighbour_weights": np.concatenate(weights),
+        "neighbour_rows": rows[:filled],
+        "neighbour_codes": codes[:filled],
+        "neighbour_scales": scales,
     }
 
 

@@ -148,7 +148,7 @@ def _release(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.BAD, "release", "none is current", "shortlist publish")
         return
     try:
-        manifest = verify_release(releases_dir / current)
+        manifest = verify_release(releases_dir / current, again=True)
     except ReleaseRefused as error:
         others = [entry.version for entry in list_releases(releases_dir) if entry.version != current]
         advice = f"shortlist rollback {others[-1]}" if others else "shortlist publish"

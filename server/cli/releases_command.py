@@ -23,17 +23,27 @@ def register(app: typer.Typer) -> None:
     app.command("rollback", rich_help_panel="Look after")(rollback)
 
 
-def releases(config: Config = None, data_dir: DataDir = None) -> None:
+def releases(
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hash every file of every release; exit 1 where one is damaged.")
+    ] = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
     """Lists the releases on disk, oldest first, and which one serves."""
     from server.releases.registry import list_releases
 
     settings = load_settings(config, data_dir)
+    releases_dir = settings.data_dir / "releases"
     table = Table("", "version", "made", "items", "size", "parent", "quality", box=None, header_style="bold")
-    for entry in list_releases(settings.data_dir / "releases"):
+    damaged = False
+    for entry in list_releases(releases_dir):
         mark = "[green]serving[/]" if entry.serving else ""
         manifest = entry.manifest
-        if manifest is None:
-            table.add_row(mark, entry.version, "", "", "", "", f"[red]refused:[/] {entry.refused_reason}")
+        reason = entry.refused_reason or (_damage(releases_dir / entry.version) if verify else "")
+        if manifest is None or reason:
+            damaged = True
+            table.add_row(mark, entry.version, "", "", "", "", f"[red]refused:[/] {reason}")
             continue
         made = datetime.fromtimestamp(manifest.created_time_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
         size = f"{manifest.size_bytes / 1e6:,.1f} MB"
@@ -42,6 +52,20 @@ def releases(config: Config = None, data_dir: DataDir = None) -> None:
     if not table.row_count:
         fail(f"{settings.data_dir} holds no release yet: `shortlist publish` makes one", code=1)
     console().print(table)
+    if verify and damaged:
+        raise typer.Exit(1)
+
+
+def _damage(release_dir: Path) -> str:
+    """Returns why a release would be refused, empty where it would not."""
+    from server.errors import ReleaseRefused
+    from server.releases.verify import verify_release
+
+    try:
+        verify_release(release_dir, again=True)
+    except ReleaseRefused as error:
+        return error.message
+    return ""
 
 
 def rollback(

@@ -58,7 +58,7 @@ class ReleaseHandler:
     def _verify(self, version: str) -> None:
         if version not in {entry.version for entry in registry.list_releases(self._releases_dir)}:
             raise NotFound("release", version, reason="RELEASE_NOT_FOUND")
-        verify_release(self._releases_dir / version)
+        verify_release(self._releases_dir / version, behind=True)
 
     def _switched(self, version: str) -> list[WorkerStatus]:
         statuses = list(self._switch())

@@ -35,8 +35,8 @@ class UserFeaturesHydrator(QueryHydrator[RecommendQuery, UserState]):
             arrays.category,
             arrays.brand,
             arrays.price,
-            arrays.title_embeddings,
-            arrays.history_embeddings,
+            arrays.title_bits,
+            arrays.history_bits,
         )
         record = query.record
         tower_input = encode_user(

@@ -13,6 +13,8 @@ from server.errors import ReleaseRefused
 from server.releases.format import POPULARITY_LISTS_PATH, VOCABULARIES_PATH, ItemFlag
 from server.releases.manifest import Manifest
 
+CHECKS = 1
+"""The number of the checks here and in verify.py: one more whenever they change, so that no older stamp stands for them."""
 _CHUNK_ROWS = 1 << 20
 
 
@@ -51,7 +53,7 @@ _OFFSETS = (
     ("items/id_offsets.npy", "items/id_bytes.npy"),
     ("items/title_offsets.npy", "items/title_bytes.npy"),
     ("neighbours/neighbour_offsets.npy", "neighbours/neighbour_rows.npy"),
-    ("neighbours/neighbour_offsets.npy", "neighbours/neighbour_weights.npy"),
+    ("neighbours/neighbour_offsets.npy", "neighbours/neighbour_codes.npy"),
     ("popularity/popularity_offsets.npy", "popularity/popularity_rows.npy"),
     ("popularity/popularity_offsets.npy", "popularity/popularity_scores.npy"),
 )

@@ -3,10 +3,10 @@
     releases/<version>/
       manifest.json            format version, identity, SHA-256 and size of every other file
       items/                   one array a column; rows are grouped by category
-      vectors/                 float32 vectors by item row
+      vectors/                 vectors by item row: float32 what is scored with, float16 what is averaged or compared
       ann/index.usearch        int8 HNSW over vectors/item_vectors.npy; its keys are rows
       ann/unreached_rows.npy   rows that a search of the index may miss, so that they are looked at beside it
-      neighbours/              item-item table by history item, flat (CSR)
+      neighbours/              item-item table by history item, flat (CSR); weight = neighbour_codes * its item's neighbour_scales
       popularity/              ranked lists, flat, with their names in lists.json
       models/                  ONNX files, the same weights as plain arrays, model.json
       text_encoder/            hashed TF-IDF + SVD as plain arrays
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import PurePosixPath
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST_NAME = "manifest.json"
 CURRENT_LINK = "current"
 ANN_INDEX_PATH = "ann/index.usearch"
@@ -80,12 +80,13 @@ ARRAY_FILES: tuple[ArrayFile, ...] = (
     ArrayFile("items/num_ratings.npy", "float32", ("N",), mutable=True),
     ArrayFile("items/trending_score.npy", "float32", ("N",), mutable=True),
     ArrayFile("vectors/item_vectors.npy", "float32", ("N", "V"), mutable=True),
-    ArrayFile("vectors/history_embeddings.npy", "float32", ("N", "V"), mutable=True),
-    ArrayFile("vectors/title_embeddings.npy", "float32", ("N", "T"), mutable=True),
+    ArrayFile("vectors/history_embeddings.npy", "float16", ("N", "V"), mutable=True),
+    ArrayFile("vectors/title_embeddings.npy", "float16", ("N", "T"), mutable=True),
     ArrayFile("vectors/image_embeddings.npy", "float32", ("N", "M"), mutable=True),
     ArrayFile("neighbours/neighbour_offsets.npy", "int64", ("I+1",)),
     ArrayFile("neighbours/neighbour_rows.npy", "int32", ("E",)),
-    ArrayFile("neighbours/neighbour_weights.npy", "float32", ("E",)),
+    ArrayFile("neighbours/neighbour_codes.npy", "uint8", ("E",)),
+    ArrayFile("neighbours/neighbour_scales.npy", "float32", ("I",)),
     ArrayFile("popularity/popularity_offsets.npy", "int64", ("L+1",)),
     ArrayFile("popularity/popularity_rows.npy", "int32", ("P",)),
     ArrayFile("popularity/popularity_scores.npy", "float32", ("P",)),

@@ -23,7 +23,13 @@ from server.releases.item_directory import ItemDirectory
 from server.releases.manifest import Manifest
 from server.releases.model_repository import repository_version
 from server.releases.new_item_kin import NewItemKin
-from server.releases.release_arrays import load_weights, map_arrays, map_published_titles, prefault
+from server.releases.release_arrays import (
+    load_weights,
+    map_arrays,
+    map_published_titles,
+    prefault,
+    read_ahead,
+)
 from server.releases.verify import read_json, read_model_config, verify_release
 from server.releases.vocabulary import Vocabulary
 
@@ -44,7 +50,15 @@ class MappedRelease:
     unplaced_item_ids: items upserted after the spare rows were used up; they wait for the next release.
     """
 
-    def __init__(self, release_dir: Path, manifest: Manifest, ann_expansion_search: int) -> None:
+    def __init__(
+        self,
+        release_dir: Path,
+        manifest: Manifest,
+        ann_expansion_search: int,
+        *,
+        prefault_pages: bool = False,
+        behind: bool = False,
+    ) -> None:
         self.path = release_dir
         self._serial = next(_SERIALS)
         self.manifest = manifest
@@ -69,7 +83,9 @@ class MappedRelease:
         self.unplaced_item_ids: set[str] = set()
         self._lists = _list_numbers(read_json(release_dir, POPULARITY_LISTS_PATH))
         self._category_ranges = _category_ranges(self.arrays.category[: self.item_count])
-        self._index = view_ann_index(release_dir / ANN_INDEX_PATH, ann_expansion_search)
+        self._index = view_ann_index(
+            release_dir / ANN_INDEX_PATH, ann_expansion_search, prefault=prefault_pages, behind=behind
+        )
 
     @classmethod
     def open(
@@ -79,16 +95,26 @@ class MappedRelease:
         manifest: Manifest | None = None,
         ann_expansion_search: int = 64,
         prefault_pages: bool = True,
+        behind: bool = False,
     ) -> MappedRelease:
-        """Verifies and maps a release. manifest: from verify_release, when the caller has just verified.
+        """Verifies and maps a release. manifest: from verify_release, when the caller has just verified. behind: another
+        release serves meanwhile.
 
         Raises ReleaseRefused. The files must stay as they are while mapped; a release's files are read-only.
         """
         if manifest is None:
-            manifest = verify_release(release_dir)
-        release = cls(release_dir.resolve(), manifest, ann_expansion_search)
+            manifest = verify_release(release_dir, behind=behind)
         if prefault_pages:
-            prefault(release.arrays)
+            read_ahead(release_dir)
+        release = cls(
+            release_dir.resolve(),
+            manifest,
+            ann_expansion_search,
+            prefault_pages=prefault_pages,
+            behind=behind,
+        )
+        if prefault_pages:
+            prefault(release.arrays, behind=behind)
         return release
 
     @property

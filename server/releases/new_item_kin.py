@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ext import exact_search, top_k
+from ext import top_k
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -88,14 +88,14 @@ def shares_of(likeness: Floats) -> Floats:
     )
 
 
-def find_kin(text: Floats, title_embeddings: Floats, compared: Rows) -> tuple[Rows, Floats]:
+def find_kin(text: Floats, title_embeddings: NDArray[np.float16], compared: Rows) -> tuple[Rows, Floats]:
     """Returns the rows among `compared` whose text is most like a text, and how like, best first.
 
-    text: float32[T], unit length or zero, as title_embeddings[N, T]. kin int32[KIN_MAX], likeness float32[KIN_MAX]:
+    text: float32[T], unit length or zero, as title_embeddings, float16[N, T]. kin int32[KIN_MAX], likeness float32[KIN_MAX]:
     cosines; 0 at places that stay empty, and for a text that is empty.
     """
     kin, likeness = np.zeros(KIN_MAX, np.int32), np.zeros(KIN_MAX, np.float32)
-    alike = exact_search(text, title_embeddings, compared)
+    alike = np.asarray(title_embeddings[compared].astype(np.float32) @ text, np.float32)
     best = top_k(alike, KIN_MAX)
     kin[: len(best)], likeness[: len(best)] = compared[best], alike[best]
     return kin, likeness

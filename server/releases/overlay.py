@@ -197,12 +197,15 @@ def _borrow(release: MappedRelease, rows: NDArray[np.int32]) -> None:
     texts = release.arrays.title_embeddings
     # As published: what is borrowed must not depend on the order in which items change.
     published = release.published_titles
-    found = [find_kin(texts[row], published, _compared_rows(release, row)) for row in rows.tolist()]
+    found = [
+        find_kin(texts[row].astype(np.float32), published, _compared_rows(release, row))
+        for row in rows.tolist()
+    ]
     kin, likeness = (np.stack(part) for part in zip(*found, strict=True))
     release.new_item_kin.set(rows, kin, likeness)
     shares = shares_of(likeness)
     embeddings = release.arrays.history_embeddings
-    embeddings[rows] = (shares[:, :, None] * embeddings[kin]).sum(axis=1)
+    embeddings[rows] = (shares[:, :, None] * embeddings[kin].astype(np.float32)).sum(axis=1)
     for name in _BORROWED_COUNTS:
         counts: NDArray[np.float32] = getattr(release.arrays, name)
         counts[rows] = (shares * counts[kin]).sum(axis=1)
@@ -234,7 +237,7 @@ def _features(release: MappedRelease, rows: NDArray[np.int32]) -> ItemFeatures:
         # A vacant row is about to become an item that is in stock; what a patch says of it is a filter's business.
         in_stock=((flags & (ItemFlag.IN_STOCK | ItemFlag.VACANT)) != 0).astype(np.float32),
         is_promoted=((flags & ItemFlag.PROMOTED) != 0).astype(np.float32),
-        title_embedding=arrays.title_embeddings[rows],
+        title_embedding=arrays.title_embeddings[rows].astype(np.float32),
         image_embedding=arrays.image_embeddings[rows],
-        id_embedding=arrays.history_embeddings[rows],
+        id_embedding=arrays.history_embeddings[rows].astype(np.float32),
     )

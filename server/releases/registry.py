@@ -15,6 +15,7 @@ from server.errors import NotFound, Refused, ReleaseRefused
 from server.releases.durable_files import exclusive, point_link, sync_directory
 from server.releases.format import CURRENT_LINK
 from server.releases.manifest import Manifest
+from server.releases.verified_stamp import drop_stamp
 from server.releases.verify import read_manifest
 from server.releases.writer import PREVIOUS_LINK
 
@@ -99,6 +100,7 @@ def prune(releases_dir: Path, keep: int) -> list[str]:
             leftover = releases_dir / f"{_REMOVING_PREFIX}{version}"
             os.rename(releases_dir / version, leftover)
             sync_directory(releases_dir)
+            drop_stamp(releases_dir, version)
             shutil.rmtree(leftover)
         return removed
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from server.releases.ann_index import touch_pages
 from server.releases.format import ARRAY_FILES, MODEL_WEIGHTS
 from server.releases.layout import weight_path
-
-_PAGE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseArrays:
-    """format.ARRAY_FILES by name. Mutable ones are copy-on-write: what the overlay writes stays in this process."""
+    """format.ARRAY_FILES by name. Mutable ones are copy-on-write: what the overlay writes stays in this process.
+
+    title_bits, history_bits: the bits of title_embeddings and history_embeddings, as kernels take them.
+    """
 
     id_bytes: NDArray[np.uint8]
     id_offsets: NDArray[np.int64]
@@ -37,18 +40,25 @@ class ReleaseArrays:
     num_ratings: NDArray[np.float32]
     trending_score: NDArray[np.float32]
     item_vectors: NDArray[np.float32]
-    history_embeddings: NDArray[np.float32]
-    title_embeddings: NDArray[np.float32]
+    history_embeddings: NDArray[np.float16]
+    title_embeddings: NDArray[np.float16]
     image_embeddings: NDArray[np.float32]
     neighbour_offsets: NDArray[np.int64]
     neighbour_rows: NDArray[np.int32]
-    neighbour_weights: NDArray[np.float32]
+    neighbour_codes: NDArray[np.uint8]
+    neighbour_scales: NDArray[np.float32]
     popularity_offsets: NDArray[np.int64]
     popularity_rows: NDArray[np.int32]
     popularity_scores: NDArray[np.float32]
     unreached_rows: NDArray[np.int32]
     idf: NDArray[np.float32]
     projection: NDArray[np.float32]
+    title_bits: NDArray[np.uint16] = field(init=False)
+    history_bits: NDArray[np.uint16] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title_bits", self.title_embeddings.view(np.uint16))
+        object.__setattr__(self, "history_bits", self.history_embeddings.view(np.uint16))
 
 
 def map_arrays(release_dir: Path) -> ReleaseArrays:
@@ -58,10 +68,10 @@ def map_arrays(release_dir: Path) -> ReleaseArrays:
     return ReleaseArrays(**mapped)  # type: ignore[arg-type]
 
 
-def map_published_titles(release_dir: Path) -> NDArray[np.float32]:
-    """Returns title_embeddings as published, float32[N, T], whatever the overlay does to its own mapping."""
+def map_published_titles(release_dir: Path) -> NDArray[np.float16]:
+    """Returns title_embeddings as published, float16[N, T], whatever the overlay does to its own mapping."""
     file = next(file for file in ARRAY_FILES if file.name == "title_embeddings")
-    return np.asarray(_map(release_dir / file.path, mutable=False), np.float32)
+    return np.asarray(_map(release_dir / file.path, mutable=False), np.float16)
 
 
 def load_weights(release_dir: Path) -> dict[str, NDArray[np.float32]]:
@@ -74,11 +84,22 @@ def load_weights(release_dir: Path) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-def prefault(arrays: ReleaseArrays) -> None:
-    """Touches every page, so that the first requests after a swap do not wait for the disk."""
+def read_ahead(release_dir: Path) -> None:
+    """Asks for every file, the ANN index as well, to be read into the machine's memory; returns before all of it is."""
+    for path in release_dir.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+            finally:
+                os.close(descriptor)
+
+
+def prefault(arrays: ReleaseArrays, *, behind: bool = False) -> None:
+    """Touches every page, so that the first requests after a swap do not wait for the disk. behind: see touch_pages."""
     for file in ARRAY_FILES:
         array: NDArray[np.generic] = getattr(arrays, file.name)
-        array.reshape(-1).view(np.uint8)[::_PAGE_BYTES].max(initial=0)
+        touch_pages(array.reshape(-1).view(np.uint8), behind=behind)
 
 
 def _map(path: Path, *, mutable: bool) -> NDArray[np.generic]:

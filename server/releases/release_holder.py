@@ -120,12 +120,14 @@ class ReleaseHolder:
             return self._previous
         release_dir = self._releases_dir / version
         try:
-            manifest = verify_release(release_dir)
+            behind = self._release is not None
+            manifest = verify_release(release_dir, behind=behind)
             return MappedRelease.open(
                 release_dir,
                 manifest=manifest,
                 ann_expansion_search=self._ann_expansion_search,
                 prefault_pages=self._prefault_pages,
+                behind=behind,
             )
         except ReleaseRefused as error:
             self.refused = RefusedRelease(version, error.reason, error.message)

@@ -1,7 +1,8 @@
 """Decides whether a release may be mapped. Reads files, never maps them, and asks usearch nothing until the end.
 
 A corrupt usearch file loads without complaint and kills the process at a search, and a short .npy file kills it
-at the first touch of a missing page; so every byte is hashed first, and then what the bytes mean is checked.
+at the first touch of a missing page; so every byte is hashed first, and then what the bytes mean is checked. Files that
+have not changed since this was last done on this machine are not read again (see verified_stamp).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import orjson
 from server.errors import ReleaseRefused
 from server.features.declarations import VECTOR_DIMS, schema_hash
 from server.releases.ann_index import read_ann_header
-from server.releases.check_contents import check_contents
-from server.releases.durable_files import hash_file
+from server.releases.check_contents import CHECKS, check_contents
+from server.releases.durable_files import hash_files
 from server.releases.format import (
     ANN_INDEX_PATH,
     FORMAT_VERSION,
@@ -28,6 +29,7 @@ from server.releases.format import (
 from server.releases.layout import find_shape_errors, is_plain_path, known_array_paths
 from server.releases.manifest import MANIFEST_BYTES_MAX, Manifest, manifest_from_bytes
 from server.releases.model_config import ModelConfig, model_config_from_json
+from server.releases.verified_stamp import Stamp, one_at_a_time
 from server.releases.writer import BINARY_PATHS, JSON_PATHS
 
 _NPY_HEADER_BYTES_MAX = 10_000
@@ -45,23 +47,38 @@ def read_manifest(release_dir: Path) -> Manifest:
     return manifest_from_bytes(content)
 
 
-def verify_release(release_dir: Path) -> Manifest:
+def verify_release(release_dir: Path, *, again: bool = False, behind: bool = False) -> Manifest:
     """Returns the manifest of a release that is whole, consistent and fit for this server.
 
+    again: hashes every file, also what was verified before and has not changed since. behind: hashing gives way to
+    whatever else the machine does.
     Raises ReleaseRefused, whose message and metadata name the file. Reasons: RELEASE_CORRUPT (a byte, a size or
     a value), RELEASE_FORMAT (another format version), RELEASE_SCHEMA (other features or model inputs),
     RELEASE_SHAPE (dtypes, dimensions and lengths that do not agree).
     """
     manifest = read_manifest(release_dir)
     if manifest.format_version != FORMAT_VERSION:
-        what = f"has format version {manifest.format_version}; this server reads {FORMAT_VERSION}"
+        what = f"has format version {manifest.format_version}; this server reads {FORMAT_VERSION}: publish it anew"
         raise refused(MANIFEST_NAME, what, "RELEASE_FORMAT")
     if manifest.schema_hash != schema_hash():
         what = "was built from other feature declarations than this server's"
         raise refused(MANIFEST_NAME, what, "RELEASE_SCHEMA")
     if manifest.version != release_dir.resolve().name:
         raise refused(MANIFEST_NAME, f"belongs to release {manifest.version!r}", "RELEASE_CORRUPT")
-    _check_files(release_dir, manifest)
+    _check_sizes(release_dir, manifest)
+    with one_at_a_time(release_dir.resolve().parent):
+        stamp = Stamp.take(release_dir, manifest.files, CHECKS)
+        if again or stamp is None or not stamp.is_kept():
+            if stamp is not None:
+                stamp.drop()
+            _check_hashes(release_dir, manifest, behind=behind)
+            _check_meaning(release_dir, manifest)
+            if stamp is not None:
+                stamp.keep()
+    return manifest
+
+
+def _check_meaning(release_dir: Path, manifest: Manifest) -> None:
     _check_shapes(release_dir, manifest)
     config = read_model_config(release_dir)
     if config.image_dims != manifest.image_dims:
@@ -74,7 +91,6 @@ def verify_release(release_dir: Path) -> Manifest:
     )
     _check_text_encoder(release_dir)
     _check_index(release_dir, manifest, config)
-    return manifest
 
 
 def read_model_config(release_dir: Path) -> ModelConfig:
@@ -96,7 +112,7 @@ def refused(path: str, what: str, reason: str) -> ReleaseRefused:
     return ReleaseRefused(f"{path} {what}", reason=reason, metadata={"file": path})
 
 
-def _check_files(release_dir: Path, manifest: Manifest) -> None:
+def _check_sizes(release_dir: Path, manifest: Manifest) -> None:
     wanted = known_array_paths() | set(JSON_PATHS) | set(BINARY_PATHS)
     for path in sorted(wanted - set(manifest.files)):
         raise refused(path, "is missing from the manifest", "RELEASE_CORRUPT")
@@ -105,13 +121,23 @@ def _check_files(release_dir: Path, manifest: Manifest) -> None:
             raise refused(path, "is not a path inside the release", "RELEASE_CORRUPT")
         try:
             size = (release_dir / path).stat().st_size
-            if size != entry.size:
-                what = f"has {size} bytes; the manifest says {entry.size}"
-                raise refused(path, what, "RELEASE_CORRUPT")
-            if hash_file(release_dir / path) != entry:
-                raise refused(path, "does not match its SHA-256", "RELEASE_CORRUPT")
         except OSError as error:
             raise refused(path, f"cannot be read: {error.strerror}", "RELEASE_CORRUPT") from error
+        if size != entry.size:
+            raise refused(path, f"has {size} bytes; the manifest says {entry.size}", "RELEASE_CORRUPT")
+
+
+def _check_hashes(release_dir: Path, manifest: Manifest, *, behind: bool) -> None:
+    # The longest first, so that no thread is left with it at the end.
+    files = sorted(manifest.files.items(), key=lambda file: -file[1].size)
+    hashes = hash_files([release_dir / path for path, _ in files], behind=behind)
+    for path, entry in files:
+        try:
+            found = next(hashes)
+        except OSError as error:
+            raise refused(path, f"cannot be read: {error.strerror}", "RELEASE_CORRUPT") from error
+        if found != entry:
+            raise refused(path, "does not match its SHA-256", "RELEASE_CORRUPT")
 
 
 def _check_shapes(release_dir: Path, manifest: Manifest) -> None:

@@ -45,7 +45,7 @@ class CrossFeatureAssembler(FeatureAssembler[RecommendQuery]):
             arrays.category,
             arrays.brand,
             arrays.price,
-            arrays.title_embeddings,
+            arrays.title_bits,
             arrays.view_count_7d,
             arrays.purchase_count_7d,
         )

@@ -14,6 +14,10 @@ def i32(*values):
     return np.array(values, np.int32)
 
 
+def halves(values):
+    return np.array(values, np.float16).view(np.uint16)
+
+
 class TestTopK:
     def test_best_come_first_and_ties_by_position(self, kernels):
         assert kernels.top_k(f32(1, 3, 2, 3), 3).tolist() == [1, 3, 2]
@@ -35,7 +39,8 @@ class TestTopK:
 TABLE = {
     "offsets": np.array([0, 2, 3, 3, 3], np.int64),
     "rows": i32(1, 2, 2),
-    "weights": f32(0.5, 0.25, 0.75),
+    "codes": np.array([2, 1, 3], np.uint8),
+    "scales": f32(0.25, 0.25, 0, 0),
 }
 
 
@@ -149,8 +154,8 @@ COLUMNS = {
     "category": i32(4, 4, 7, -1),
     "brand": i32(-1, 2, 2, 1),
     "price": f32(10, 20, -1, 30),
-    "title_embeddings": np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.float32),
-    "history_embeddings": np.array([[2], [4], [6], [8]], np.float32),
+    "title_embeddings": halves([[1, 0], [0, 1], [1, 1], [0, 0]]),
+    "history_embeddings": halves([[2], [4], [6], [8]]),
 }
 WEIGHTS = np.zeros(16, np.float32)
 WEIGHTS[[2, 3, 4, 5, 6, 8]] = [1, 1, 3, 5, 2, 3]
@@ -311,7 +316,7 @@ class TestRowsOutsideTheColumns:
 
     @pytest.mark.parametrize("row", [-1, 4])
     def test_are_refused(self, kernels, row):
-        rows, codes, vectors = i32(0, row), COLUMNS["category"], COLUMNS["title_embeddings"]
+        rows, codes, vectors = i32(0, row), COLUMNS["category"], np.ones((4, 2), np.float32)
         with pytest.raises(IndexError):
             kernels.keep_flags(rows, np.zeros(4, np.uint8), 1, 0)
         with pytest.raises(IndexError):

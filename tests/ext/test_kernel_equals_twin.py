@@ -42,6 +42,10 @@ def f32(values):
     return read_only(np.array(values, np.float32))
 
 
+def halves(values):
+    return np.asarray(values, np.float16).view(np.uint16)
+
+
 def same(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == b.dtype
@@ -59,12 +63,13 @@ def test_accumulate_neighbours(seed, history, k):
     lengths = rng.integers(0, 6, COLUMN_ROWS)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     rows = np.concatenate([rng.permutation(COLUMN_ROWS)[:n] for n in lengths] or [[]]).astype(np.int32)
-    weights = (rng.integers(0, 17, len(rows)) / 16 if seed % 2 else rng.random(len(rows))).astype(np.float32)
+    codes = rng.integers(1, 256, len(rows)).astype(np.uint8)
+    scales = np.full(COLUMN_ROWS, 1 / 16, np.float32) if seed % 2 else rng.random(COLUMN_ROWS, np.float32)
     history_rows = rng.integers(-1, COLUMN_ROWS + 2, history).astype(np.int32)
     history_weights = (rng.integers(0, 17, history) / 16 if seed % 2 else rng.random(history)).astype(
         np.float32
     )
-    inputs = [read_only(a) for a in (history_rows, history_weights, offsets, rows, weights)]
+    inputs = [read_only(a) for a in (history_rows, history_weights, offsets, rows, codes, scales)]
     scratch = (
         np.zeros(COLUMN_ROWS, np.float32),
         rng.integers(-5, COLUMN_ROWS * 2, COLUMN_ROWS).astype(np.int32),
@@ -113,7 +118,7 @@ def item_columns(rng):
         "category": rng.integers(-1, 5, COLUMN_ROWS).astype(np.int32),
         "brand": rng.integers(-1, 5, COLUMN_ROWS).astype(np.int32),
         "price": rng.choice([-1, 1, 2.5, 10, 99], COLUMN_ROWS).astype(np.float32),
-        "title_embeddings": (rng.integers(-8, 9, (COLUMN_ROWS, 6)) / 8).astype(np.float32),
+        "title_embeddings": halves(rng.integers(-8, 9, (COLUMN_ROWS, 6)) / 8),
     }
     return {name: read_only(column) for name, column in columns.items()}
 
@@ -179,7 +184,7 @@ def test_summarize_history(seed, events):
     times = np.sort(now_s + 50 - rng.geometric(1e-5, events)).astype(np.int64)
     types = rng.choice([2, 3, 4, 5, 6, 8], events).astype(np.uint8)
     weights = (rng.integers(0, 9, 16)).astype(np.float32)
-    vectors = read_only((rng.integers(-8, 9, (COLUMN_ROWS, 3)) / 8).astype(np.float32))
+    vectors = read_only(halves(rng.integers(-8, 9, (COLUMN_ROWS, 3)) / 8))
     inputs = [read_only(rows), read_only(times), read_only(types), now_s, read_only(weights)]
     columns = [*item_columns(rng).values(), vectors]
     ours, theirs = summarize_history(*inputs, *columns), reference.summarize_history(*inputs, *columns)

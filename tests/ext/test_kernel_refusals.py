@@ -26,7 +26,7 @@ MODULES = (
     "towers",
     "weights",
 )
-SCRATCH = {"accumulate_neighbours": (5, 6), "blend_candidates": (6,)}
+SCRATCH = {"accumulate_neighbours": (6, 7), "blend_candidates": (6,)}
 
 
 def kernel_of(name):
@@ -100,7 +100,7 @@ def test_an_array_that_may_not_be_written_to_is_taken_unless_it_is_scratch(case,
 
 
 ONE_LONGER = [
-    *[("accumulate_neighbours", at) for at in (1, 4)],
+    *[("accumulate_neighbours", at) for at in (1, 4, 5)],
     *[("blend_candidates", at) for at in (1, 3, 4)],
     *[("summarize_history", at) for at in (1, 2, 4, 6, 7)],
     *[("assemble_cross_features", at) for at in (1, 2, 7, 9, 10, 12, 13)],
@@ -125,7 +125,7 @@ def test_lengths_that_do_not_fit_together_are_refused(name, at):
 @pytest.mark.parametrize(
     ("name", "at", "value"),
     [
-        ("accumulate_neighbours", 7, -1),
+        ("accumulate_neighbours", 8, -1),
         ("blend_candidates", 5, -1),
         ("blend_candidates", 2, np.array([0, 300, 200, 500], np.int32)),
         ("blend_candidates", 2, np.array([0, 200, 400, 501], np.int32)),

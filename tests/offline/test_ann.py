@@ -73,7 +73,7 @@ def test_a_few_items_that_are_not_found_are_named_instead(
 def test_items_that_are_lost_are_linked_anew(tmp_path: Path) -> None:
     vectors = _clustered(3_000, 60)
     # Few links, region by region: what loses the most.
-    poor = AnnOptions(connectivity=8, expansion_add=16, skeleton_share=0, unreached_share_max=1, relinks=0)
+    poor = AnnOptions(connectivity=8, expansion_add=16, pass_shares=(), unreached_share_max=1, relinks=0)
     once = build_ann_index(vectors, tmp_path / "once", poor)
     path = tmp_path / "anew"
     anew = build_ann_index(vectors, path, replace(poor, relinks=2, unreached_share_max=0.01))

@@ -9,7 +9,7 @@ from ibis.expr.types import Table
 
 from offline.features.cross import context_features, cross_features
 from offline.features.histories import count_history, history_before, numbered_history
-from offline.features.item_days import change_days, numbered_pairs
+from offline.features.item_windows import windowed_events
 from offline.features.items import item_events, item_features
 from offline.features.owners import owned_events
 from offline.features.training_requests import (
@@ -66,7 +66,7 @@ EXPRESSIONS: dict[str, Callable[[], Table]] = {
     "laid_out_history": lambda: laid_out_history(NUMBERED, STARTS),
     "examples_of": lambda: examples_of(REQUESTS, NUMBERED),
     "item_features": lambda: item_features(PAIRS, ITEM_EVENTS),
-    "item_days": lambda: numbered_pairs(change_days(ITEM_EVENTS)),
+    "windowed_events": lambda: windowed_events(ITEM_EVENTS),
     "cross_features": lambda: cross_features(PAIRS.join(VALUES, "pair_id"), HISTORY, USERS),
     "context_features": lambda: context_features(REQUESTS),
     "owner_totals": lambda: owner_totals(OWNED, PROFILES),

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.candidates.weight_codes import encode_weights
 from offline.model.onnx_graphs import onnx_files
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
 from server.features.encoding import (
@@ -303,8 +304,8 @@ def _vectors(
     buckets = (bucket_table(v, ITEM_HASH_BUCKETS) for v in (names.categories, names.brands))
     return {
         "item_vectors": forward(encode_items(features, *buckets), weights, "item"),
-        "history_embeddings": history,
-        "title_embeddings": title_embeddings,
+        "history_embeddings": history.astype(np.float16),
+        "title_embeddings": title_embeddings.astype(np.float16),
         "image_embeddings": images,
     }
 
@@ -356,10 +357,12 @@ def _neighbours(names: SmallNames) -> dict[str, NDArray[np.generic]]:
         rows.extend(nearest)
         weights.extend(1 / (2 + np.abs(nearest - row)))
         offsets.append(len(rows))
+    codes, scales = encode_weights(np.array(offsets, np.int64), np.array(weights, np.float32))
     return {
         "neighbour_offsets": np.array(offsets, np.int64),
         "neighbour_rows": np.array(rows, np.int32),
-        "neighbour_weights": np.array(weights, np.float32),
+        "neighbour_codes": codes,
+        "neighbour_scales": scales,
     }
 
 

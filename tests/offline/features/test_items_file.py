@@ -11,6 +11,7 @@ import pytest
 from offline.engine import opened_engine
 from offline.features import items_file
 from offline.features.histories import ITEM_COLUMNS
+from offline.features.item_windows import ItemWindows
 from offline.importing.catalog import ITEM_SCHEMA, joined
 from server.errors import Refused
 from server.features.event_types import EventType
@@ -66,7 +67,8 @@ def test_the_file_holds_catalogue_and_features_as_of_the_build(tmp_path: Path) -
         }
     )
     with opened_engine(tmp_path / "spill", threads=1) as engine:
-        items_file.write_items_file(engine, rows, engine.from_arrow(events), as_of_s, tmp_path)
+        windows = ItemWindows.read(engine, engine.from_arrow(events))
+    items_file.write_items_file(windows, rows, as_of_s, tmp_path)
     written = pq.read_table(tmp_path / items_file.ITEMS_FILE)
     assert written.column("item_id").to_pylist() == ["c", "b", "a", "d"]
     assert written.column("view_count_7d").to_pylist() == [0, 1, 0, 0]

@@ -13,7 +13,8 @@ import pytest
 
 from offline.engine import Engine, opened_engine
 from offline.features.histories import numbered_history
-from offline.features.item_days import FEATURES, ItemDays, write_item_days
+from offline.features.item_days import ItemDays, write_item_days
+from offline.features.item_windows import FEATURES, ItemWindows
 from offline.features.items import item_events
 from offline.features.owners import owned_events
 from offline.features.training_set import (
@@ -62,7 +63,7 @@ def training_set(engine: Engine, events: pa.Table, directory: Path, requests_max
         lambda *at: progress.append(at),
     )
     assert progress[-1] == (summary.requests, summary.requests)
-    write_item_days(engine, item_log, directory)
+    write_item_days(ItemWindows.read(engine, item_log), directory)
     return directory
 
 

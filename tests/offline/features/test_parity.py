@@ -15,6 +15,7 @@ from offline.engine import Engine, opened_engine
 from offline.features.cross import cross_features
 from offline.features.embeddings import embedding_similarity, pooled_means
 from offline.features.histories import count_history, history_before, numbered_history
+from offline.features.item_windows import ItemWindows
 from offline.features.items import item_events, item_features
 from offline.features.owners import owned_events
 from offline.features.users import user_features
@@ -74,8 +75,8 @@ class Case:
             self.items.column("category").to_numpy(),
             self.items.column("brand").to_numpy(),
             self.items.column("price").to_numpy().astype(np.float32),
-            titles,
-            titles,
+            titles.astype(np.float16).view(np.uint16),
+            titles.astype(np.float16).view(np.uint16),
         )
 
 
@@ -93,7 +94,9 @@ def case(request: pytest.FixtureRequest, engine: Engine) -> Case:
 
 
 def titles_of(case: Case) -> np.ndarray:
-    return np.random.default_rng(7).normal(size=(case.items.num_rows, TITLE_DIMS)).astype(np.float32)
+    """As exact as a release holds them."""
+    titles = np.random.default_rng(7).normal(size=(case.items.num_rows, TITLE_DIMS))
+    return titles.astype(np.float16).astype(np.float32)
 
 
 def test_the_long_case_exceeds_the_history_limit(engine: Engine) -> None:
@@ -166,7 +169,7 @@ def test_cross_features_equal_the_twin(engine: Engine, case: Case) -> None:
             case.items.column("category").to_numpy(),
             case.items.column("brand").to_numpy(),
             case.items.column("price").to_numpy().astype(np.float32),
-            titles,
+            titles.astype(np.float16).view(np.uint16),
             counts[0],
             counts[1],
         )
@@ -187,6 +190,10 @@ def test_item_features_equal_a_count_by_hand(engine: Engine, case: Case) -> None
         }
     )
     values = engine.to_arrow(item_features(engine.from_arrow(pairs), case.item_events).order_by("pair_id"))
+    rows, times_s = (np.array(column, np.int64) for column in zip(*asked, strict=True))
+    at_once = ItemWindows.read(engine, case.item_events).values(rows, times_s)
+    for name, column in at_once.items():
+        np.testing.assert_allclose(column, values.column(name).to_numpy(), rtol=1e-5, err_msg=name)
     for (row, as_of_s), found in zip(asked, values.to_pylist(), strict=True):
         expected = item_features_by_hand(case.events.to_pylist(), f"i{row}", as_of_s)
         for name, value in expected.items():

@@ -67,7 +67,15 @@ def assert_whole(releases: Path) -> None:
         assert entry.refused_reason == ""
         verify_release(releases / entry.version)
     ReleaseWriter(releases).write(small_contents(SmallNames.make(12, 3, 2), spare_rows=4, version="r3"))
-    assert {path.name for path in releases.iterdir()} <= {"r1", "r2", "r3", "current", "previous", ".lock"}
+    assert {path.name for path in releases.iterdir()} <= {
+        "r1",
+        "r2",
+        "r3",
+        "current",
+        "previous",
+        ".lock",
+        ".verified",
+    }
 
 
 @pytest.mark.parametrize("call", SYSTEM_CALLS)

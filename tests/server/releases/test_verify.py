@@ -129,6 +129,7 @@ def change_manifest(release: Path, **changes: object) -> None:
     [
         ({"format_version": 0}, "RELEASE_FORMAT"),
         ({"format_version": 1}, "RELEASE_FORMAT"),
+        ({"format_version": 2}, "RELEASE_FORMAT"),
         ({"schema_hash": "0" * 16}, "RELEASE_SCHEMA"),
         ({"version": "r9"}, "RELEASE_CORRUPT"),
         ({"item_count": 39}, "RELEASE_SHAPE"),
