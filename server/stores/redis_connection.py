@@ -110,6 +110,10 @@ class RedisConnection:
             raise ConnectionBroken("more replies came than were asked for")
         return found
 
+    def is_quiet(self) -> bool:
+        """Returns whether nothing has come that nobody asked for, such as the end of the connection."""
+        return not self._holds_decrypted() and not self._readable.poll(0)
+
     def close(self) -> None:
         """Closes the socket."""
         self._client.disconnect()  # type: ignore[no-untyped-call]

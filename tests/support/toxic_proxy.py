@@ -4,7 +4,8 @@
         proxy.set(latency_s=0.03, jitter_s=0.02)      # towards the client; up_ for towards the server
         proxy.set(blackhole=True)                     # takes bytes and passes none on
         proxy.set(slice_bytes=7, slice_pause_s=0.001)
-        proxy.reset_connections()                     # RST to both sides
+        proxy.set(reset_share=0.1)                    # RST in place of one answer in ten
+    proxy.reset_connections()                     # RST to both sides
         proxy.set(down=True)                          # refuses new connections, drops those that are open
         proxy.set()                                   # healthy again
 
@@ -34,7 +35,8 @@ class Toxics:
 
     latency_s, jitter_s: delay towards the client, evenly spread by jitter_s both ways; up_latency_s: towards the
     server. slice_bytes: bytes come in pieces of so many, slice_pause_s apart. limit_bytes: a connection is closed
-    after so many bytes to the client. bytes_per_s: the speed towards the client. blackhole: bytes vanish.
+    after so many bytes to the client. bytes_per_s: the speed towards the client. blackhole: bytes vanish. reset_share:
+    of what the server sends, so much is answered with RST instead.
     down: connections are refused.
     """
 
@@ -46,6 +48,7 @@ class Toxics:
     limit_bytes: int = 0
     bytes_per_s: float = 0.0
     blackhole: bool = False
+    reset_share: float = 0.0
     down: bool = False
 
 
@@ -89,6 +92,11 @@ class ToxicProxy:
         toxics = self.toxics
         with self._lock:
             return max(0.0, toxics.latency_s + toxics.jitter_s * self._random.uniform(-1, 1))
+
+    def resets(self) -> bool:
+        """Returns whether the next bytes towards the client are lost with their connection."""
+        with self._lock:
+            return self._random.random() < self.toxics.reset_share
 
     def close(self) -> None:
         """Closes the port and every connection, and ends all threads."""
@@ -181,6 +189,8 @@ class _Pair:
             toxics = self._proxy.toxics
             if toxics.blackhole:
                 continue
+            if toxics.reset_share and self._proxy.resets():
+                return self.close(hard=True)
             self._sleep(self._proxy.delay_s())
             if toxics.bytes_per_s:
                 self._sleep(len(content) / toxics.bytes_per_s)

@@ -275,3 +275,23 @@ def test_a_record_under_another_users_key_is_never_returned(
         assert reason_of(lambda: store.users.read("u:ann")) == "RECORD_DAMAGED"
     finally:
         store.close()
+
+
+def test_a_server_that_fails_one_answer_in_ten_is_still_asked(proxy: ToxicProxy) -> None:
+    patient = replace(QUICK, read_s=2.0, handshake_s=5.0)
+    store = opened(proxy.port, patient)
+    try:
+        eventually(lambda: store.events.append([event("e1")]).stored in (0, 1))
+        proxy.set(reset_share=0.1)
+        answered = 0
+        for _ in range(300):
+            time.sleep(0.005)  # Connections are made anew beside the reads, not by them.
+            try:
+                assert store.users.read("u:ann") is not None
+                answered += 1
+            except StoreUnavailable:
+                continue
+        assert 0.8 * 300 < answered < 300, f"{answered} of 300 answered"
+    finally:
+        proxy.set()
+        store.close()
