@@ -57,8 +57,13 @@ class SlotMove:
     def begin(self) -> None:
         with self.source.client() as source, self._target.client() as target:
             source_id, target_id = (str(node.cluster("MYID"), "ascii") for node in (source, target))
-            wait_until(lambda: target_id in str(source.execute_command("CLUSTER NODES")))
             wait_until(lambda: source_id in str(target.execute_command("CLUSTER NODES")))
+            # Nodes learn of each other by and by, and end() names the target to every master.
+            for master in self._masters:
+                with master.client() as client:
+                    wait_until(
+                        lambda client=client: target_id in str(client.execute_command("CLUSTER NODES"))
+                    )
             target.execute_command("CLUSTER", "SETSLOT", SLOT, "IMPORTING", source_id)
             source.execute_command("CLUSTER", "SETSLOT", SLOT, "MIGRATING", target_id)
 
