@@ -44,7 +44,7 @@ from server.stores.event_log import EVENT_LOG_SCHEMA, EventLog
 BUILD_FILE = "build.json"
 FEATURES_DIR = "features"
 USER_FEATURES_FILE = "user_features.parquet"
-USER_BATCH = 20_000
+USER_BATCH = 50_000
 
 Advance = Callable[[str, int, int], None]
 """Takes (step, done, of)."""

@@ -99,3 +99,20 @@ def test_an_index_that_cannot_be_made_whole_is_refused(
     with pytest.raises(UnreachableItems, match="1 of 30"):
         build_ann_index(unit_vectors(30), tmp_path / "index", AnnOptions(attempts_max=2))
     assert not (tmp_path / "index").exists()
+
+
+def test_an_index_filled_by_several_threads_holds_every_item_once(tmp_path: Path) -> None:
+    vectors, path = _clustered(3_000, 60), tmp_path / "index"
+    report = build_ann_index(vectors, path, AnnOptions(parallel_items_min=0))
+    header = read_ann_header(path)
+    assert header is not None
+    assert (header.entries, header.deleted) == (3_000, 0)
+    assert report.recall > 0.9
+    assert find_lost(view_ann_index(path, 64), vectors, 20).tolist() == report.unreached_rows.tolist()
+
+
+def test_a_small_index_is_the_same_each_time(tmp_path: Path) -> None:
+    vectors = _clustered(1_000, 20)
+    for name in ("one", "again"):
+        build_ann_index(vectors, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "again").read_bytes()

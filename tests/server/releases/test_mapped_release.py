@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import subprocess
 import sys
@@ -150,3 +151,13 @@ def test_onnx_runtime_can_be_imported_after_the_index_library() -> None:
     pytest.importorskip("onnxruntime")
     code = "import server.releases.ann_index, onnxruntime"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_release_mapped_beside_one_that_serves_is_the_same_and_outlives_what_made_it(
+    small: SmallRelease, release: MappedRelease
+) -> None:
+    other = MappedRelease.open(small.path, behind=True)
+    vectors = release.arrays.item_vectors[:20].copy()
+    expected = [release.search_ann(vector, 10)[0].tolist() for vector in vectors]
+    gc.collect()
+    assert [other.search_ann(vector, 10)[0].tolist() for vector in vectors] == expected
