@@ -20,6 +20,9 @@ from server.features.event_types import EventType
 EVENT_COLUMNS = ("user_id", "item_id", "event_type", "event_time", "rating")
 ITEM_COLUMNS = ("item_id", "title", "category", "brand", "price", "image_embedding")
 
+GROUPED_RUNS_MAX = 1.5
+"""Lines come user by user where there are at most so many runs of lines of one user, a user."""
+
 
 def read_table(path: Path, required: Sequence[str], known: Sequence[str]) -> pa.Table:
     """Returns the known columns that the file has; ids as strings, without rows that lack a required value.
@@ -51,12 +54,16 @@ def read_table(path: Path, required: Sequence[str], known: Sequence[str]) -> pa.
 def read_events(path: Path) -> pa.Table:
     """Returns user_id, item_id (string), event_type (u8), event_time_s (i64) and rating (f64, -1 = none).
 
-    Without a type an event is a purchase; without times the order of lines counts, a second apart.
+    Without a type an event is a purchase; without times the order of lines counts, a second apart (line_times).
     """
     table = read_table(path, ("user_id", "item_id"), EVENT_COLUMNS)
     names = table.column_names
     types = _event_types(table, path) if "event_type" in names else np.full(len(table), EventType.PURCHASE)
-    times = epoch_seconds(table.column("event_time")) if "event_time" in names else np.arange(len(table))
+    times = (
+        epoch_seconds(table.column("event_time"))
+        if "event_time" in names
+        else line_times(table.column("user_id"))
+    )
     ratings = pc.fill_null(pc.cast(table.column("rating"), pa.float64()), -1.0) if "rating" in names else None
     return pa.table(
         {
@@ -72,6 +79,26 @@ def read_events(path: Path) -> pa.Table:
 def read_items(path: Path) -> pa.Table:
     """Returns those of ITEM_COLUMNS that the file has, one row an item."""
     return read_table(path, ("item_id",), ITEM_COLUMNS)
+
+
+def line_times(user_ids: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Returns the times of events that have none, int64[lines]: 0, 1, ... in their order.
+
+    Where the lines come user by user, that order says nothing of who came when: each user's lines then spread evenly
+    over all of the time, in their order, so that the last part of the time holds the last part of every user.
+    """
+    codes = user_ids.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    users = int(codes.max(initial=-1)) + 1
+    if users < 2 or len(starts) > GROUPED_RUNS_MAX * users:
+        return np.arange(len(codes))
+    by_user = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes)
+    place = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    share = (place + 0.5) / np.repeat(counts, counts)
+    times = np.empty(len(codes), np.int64)
+    times[by_user[np.argsort(share, kind="stable")]] = np.arange(len(codes))
+    return times
 
 
 def epoch_seconds(column: pa.ChunkedArray) -> NDArray[np.int64]:

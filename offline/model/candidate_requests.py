@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.candidates.interactions import Interactions
 from offline.candidates.neighbours import NeighbourOptions, make_neighbours
 from offline.candidates.popularity import PopularityOptions, trending_scores
 from offline.model.candidate_lists import (
@@ -18,7 +17,8 @@ from offline.model.candidate_lists import (
     Sources,
 )
 from offline.model.item_snapshots import DAY_S, Catalogue, DailyItemSnapshots
-from offline.model.training import HeldOut
+from offline.model.past_events import interactions_before
+from offline.model.tower_fitting import HeldOut
 from offline.model.training_data import TrainingData
 from offline.model.two_tower import TwoTowerModel
 from offline.model.vectors import item_vectors, user_vectors
@@ -121,21 +121,4 @@ def _fit_sources(
         popular_scores=trending[rows].astype(np.float32),
         user_vectors=user_vectors(model, data, queries),
         item_vectors=item_vectors(model, items),
-    )
-
-
-def interactions_before(data: TrainingData, time_s: int) -> Interactions:
-    """Returns the history events before a time whose item is known."""
-    events = data.history
-    users = np.unique(data.history_start)
-    owners = (np.searchsorted(users, np.arange(len(events.rows)), "right") - 1).astype(np.int32)
-    kept = (events.times_s < time_s) & (events.rows >= 0) & (owners >= 0)
-    return Interactions(
-        owners[kept],
-        events.rows[kept],
-        events.times_s[kept],
-        events.types[kept],
-        np.zeros(np.count_nonzero(kept), np.uint8),
-        len(users),
-        data.item_count,
     )

@@ -33,7 +33,8 @@ from offline.model.item_snapshots import Catalogue, DailyItemSnapshots, item_fea
 from offline.model.onnx_graphs import onnx_files
 from offline.model.position_bias import read_exponent
 from offline.model.ranker_training import FittedRanker, RankerOptions, fit_ranker
-from offline.model.training import FittedTowers, Report, TowerOptions, fit_towers
+from offline.model.tower_fitting import FittedTowers, fit_towers
+from offline.model.training import Report, TowerOptions
 from offline.model.training_data import TrainingData
 from offline.model.two_tower import TwoTowerModel
 from offline.model.vectors import item_vectors

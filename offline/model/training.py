@@ -1,28 +1,28 @@
-"""Stage one of the training: the towers and the item embeddings.
+"""Stage one of the training: towers learnt by softmax over sampled items, an epoch a call.
 
 Each query scores the items of its batch and some drawn uniformly; softmax with the sampling correction
-(sampled_softmax.py). Early stopping holds the last part of the time back, picks the number of epochs by
-recall and NDCG over all items, and then trains anew on everything for as many epochs, because the newest
-weeks are worth more than any other (docs/model.md).
+(sampled_softmax.py). tower_fitting.py tells how many epochs, and whether these towers are the ones to take.
 """
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from offline.model.factor_towers import FactorOptions
 from offline.model.sampled_softmax import NegativeSampler, sampled_softmax_loss
 from offline.model.training_data import DAY_S, Batch, TrainingData, plan_batches
 from offline.model.two_tower import DROPOUT, Tower, TwoTowerModel
-from offline.model.validation import RetrievalQuality, ValidationSet, build_validation, measure_retrieval
-from offline.model.vectors import HISTORY_COLUMNS, encoding_parts, item_vectors, user_vectors
+from offline.model.validation import RetrievalQuality
+from offline.model.vectors import HISTORY_COLUMNS, encoding_parts
+
+SPAN_DAYS_MIN = 10
+"""With fewer days, a validation period that begins at the start of one would be much longer than is asked for."""
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
@@ -41,6 +41,7 @@ class TowerOptions:
     random_hours: share of queries whose hour is replaced by any of the day, so that a request at an hour at
     which nobody has acted yet is not outside of all that the model has seen.
     logit_scale: factor on the inner product. clip_weight: the largest example weight (inverse propensities).
+    factors: of the towers that the trained ones have to stand against.
     """
 
     validation_days: float = 30.0
@@ -60,79 +61,24 @@ class TowerOptions:
     random_hours: float = 0.5
     logit_scale: float = 4.0
     clip_weight: float = 10.0
+    factors: FactorOptions = field(default_factory=FactorOptions)
     seed: int = 0
     threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """One epoch done. quality: None in the final run, which holds nothing back."""
+    """One epoch done. quality: None in the final run, which holds nothing back. loss: None for factors."""
 
     stage: str
     epoch: int
     epochs: int
-    loss: float
+    loss: float | None
     quality: RetrievalQuality | None
     seconds: float
 
 
 Report = Callable[[EpochReport], None]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """The best model of the validation run: it has seen nothing from cut_s on. quality: what it reached there."""
-
-    model: TwoTowerModel
-    cut_s: int
-    epochs: int
-    quality: RetrievalQuality
-
-
-@dataclass(frozen=True, slots=True)
-class FittedTowers:
-    """The model trained on everything (evaluation mode), its epochs, and the validation run if there was one."""
-
-    model: TwoTowerModel
-    epochs: int
-    held_out: HeldOut | None
-
-
-def fit_towers(data: TrainingData, options: TowerOptions, report: Report) -> FittedTowers:
-    """Returns towers trained on all of the data. The same data, options and threads give the same weights."""
-    torch.set_num_threads(options.threads)
-    everything = np.arange(len(data.times_s), dtype=np.int64)
-    held_out = _validate(data, options, report)
-    epochs = options.epochs_max if held_out is None else held_out.epochs
-    trainer = TowerTrainer(data, everything, options)
-    for epoch in range(epochs):
-        started = time.monotonic()
-        loss = trainer.run_epoch()
-        report(EpochReport("final", epoch + 1, epochs, loss, None, time.monotonic() - started))
-    return FittedTowers(trainer.model.eval(), epochs, held_out)
-
-
-def _validate(data: TrainingData, options: TowerOptions, report: Report) -> HeldOut | None:
-    """Returns the best model of a run that holds the last part of the time back; None where that holds nothing."""
-    cut_s = validation_start(data.times_s, options.validation_days)
-    earlier, later = np.flatnonzero(data.times_s < cut_s), np.flatnonzero(data.times_s >= cut_s)
-    validation = build_validation(data, later, cut_s // DAY_S, options.seed) if len(earlier) else None
-    if validation is None:
-        return None
-    trainer = TowerTrainer(data, earlier, options)
-    best: HeldOut | None = None
-    for epoch in range(1, options.epochs_max + 1):
-        started = time.monotonic()
-        loss = trainer.run_epoch()
-        quality = trainer.measure(validation)
-        report(
-            EpochReport("validation", epoch, options.epochs_max, loss, quality, time.monotonic() - started)
-        )
-        if best is None or quality.target > best.quality.target:
-            best = HeldOut(copy.deepcopy(trainer.model), cut_s, epoch, quality)
-        elif epoch - best.epochs >= options.patience:
-            break
-    return best
 
 
 class TowerTrainer:
@@ -176,13 +122,6 @@ class TowerTrainer:
             total += loss.item()
             weight += float(weights.sum())
         return total / max(weight, 1e-12)
-
-    def measure(self, validation: ValidationSet) -> RetrievalQuality:
-        """Returns the retrieval quality of the model as it is."""
-        self.model.eval()
-        users = user_vectors(self.model, self.data, validation.queries)
-        items = item_vectors(self.model, self.data.items.inputs_at(validation.day, self.data.all_rows))
-        return measure_retrieval(users, items, validation)
 
     def _loss(self, batch: Batch, place: Longs, rows: Longs, weights: Floats) -> Tensor:
         columns = self._sampler.sample(rows)
@@ -277,7 +216,10 @@ def _drop_rows(vectors: Tensor, share: float) -> Tensor:
 
 
 def validation_start(times_s: Longs, days: float) -> int:
-    """Returns the start of the UTC day on which the validation period begins."""
+    """Returns when the validation period begins: at the start of a UTC day where there are days enough.
+
+    Lines without times are a second apart, and a whole file of them may be less than a day.
+    """
     first, last = int(times_s.min()), int(times_s.max())
-    begin = max(last - days * DAY_S, last - (last - first) / 5)
-    return int(begin) // DAY_S * DAY_S
+    begin = int(max(last - days * DAY_S, last - (last - first) / 5))
+    return begin // DAY_S * DAY_S if last - first >= SPAN_DAYS_MIN * DAY_S else begin

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from offline.model.training import EpochReport
 
 _STAGES = {
+    "factors": "Towers from factors",
     "validation": "Towers, newest weeks held back",
     "final": "Towers, on everything",
     "ranker": "Ranker, on past candidate lists",
@@ -88,10 +89,10 @@ class TrainingProgress:
             self._tasks[epoch.stage] = self._progress.add_task(
                 _STAGES[epoch.stage], total=epoch.epochs, state=""
             )
-        state = f"loss {epoch.loss:.3f}"
+        told = [] if epoch.loss is None else [f"loss {epoch.loss:.3f}"]
         if epoch.quality is not None:
-            state += f", recall@20 {epoch.quality.recall:.4f}, NDCG@20 {epoch.quality.ndcg:.4f}"
-        self._progress.update(self._tasks[epoch.stage], completed=epoch.epoch, state=state)
+            told.append(f"recall@20 {epoch.quality.recall:.4f}, NDCG@20 {epoch.quality.ndcg:.4f}")
+        self._progress.update(self._tasks[epoch.stage], completed=epoch.epoch, state=", ".join(told))
 
 
 def _print(summary: TrainSummary) -> None:

@@ -60,7 +60,7 @@ def build_two_clusters(seed: int = 0) -> TwoClusters:
                 {"request_id": len(requests), "item_row": int(row), "weight": 5.0, "position": -1}
                 for row in basket
             ]
-            requests.append({**request, **_FEATURES, "history_stop": len(history)})
+            requests.append({**request, **REQUEST_FEATURES, "history_stop": len(history)})
             history += [(int(row), time_s) for row in basket]
     catalogue = _catalogue()
     events = {
@@ -80,7 +80,7 @@ def build_two_clusters(seed: int = 0) -> TwoClusters:
     return TwoClusters(data, catalogue, cluster, np.arange(len(requests)) // BASKETS % 2)
 
 
-_FEATURES: dict[str, object] = {
+REQUEST_FEATURES: dict[str, object] = {
     **dict.fromkeys(("age_bucket", "gender"), 0),
     "location_cluster": -1,
     **dict.fromkeys(("total_views_7d", "total_purchases_30d", "avg_session_duration"), 0.0),

@@ -6,11 +6,12 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from offline.evaluation.event_files import epoch_seconds, read_events, read_items
+from offline.evaluation.event_files import epoch_seconds, line_times, read_events, read_items
 from server.errors import InvalidRequest
 from server.features.event_types import EventType
 
@@ -52,6 +53,21 @@ def test_without_times_the_order_of_lines_counts(tmp_path: Path) -> None:
 
     assert events.column("event_time_s").to_pylist() == [0, 1]
     assert set(events.column("event_type").to_pylist()) == {EventType.PURCHASE}
+
+
+def test_lines_that_come_user_by_user_spread_over_all_of_the_time() -> None:
+    lines = ["a"] * 4 + ["b"] * 2 + ["c"] * 4
+    times = line_times(pa.chunked_array([lines]))
+    assert sorted(times) == list(range(len(lines)))
+    for user in "abc":
+        own = times[[line == user for line in lines]]
+        assert (np.diff(own) > 0).all()
+    newest = [lines[at] for at in np.argsort(times)[-3:]]
+    assert sorted(newest) == ["a", "b", "c"]
+
+
+def test_lines_of_users_who_alternate_keep_their_order() -> None:
+    np.testing.assert_array_equal(line_times(pa.chunked_array([["a", "b", "a", "b"]])), np.arange(4))
 
 
 def test_rows_without_an_id_are_left_out(tmp_path: Path) -> None:

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from offline.model.tower_fitting import FittedTowers, fit_towers
 from offline.model.training import (
     EpochReport,
-    FittedTowers,
     TowerOptions,
     TowerTrainer,
-    fit_towers,
     mute_constant_inputs,
     validation_start,
 )
