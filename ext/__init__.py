@@ -21,7 +21,7 @@ if KERNELS == "numpy":
         decode_ids,
         encode_items,
         exact_search,
-        find_because,
+        find_reasons,
         find_rows,
         keep_codes,
         keep_flags,
@@ -44,7 +44,7 @@ elif KERNELS == "compiled":
         from ext.masks import keep_codes, keep_flags, keep_not_expired, keep_not_in
         from ext.mmr import mmr_select
         from ext.neighbours import accumulate_neighbours
-        from ext.reply import decode_ids, encode_items, find_because
+        from ext.reply import decode_ids, encode_items, find_reasons
         from ext.request import read_plain_request
         from ext.scoring import exact_search, score_candidates
         from ext.topk import top_k
@@ -66,7 +66,7 @@ __all__ = [
     "decode_ids",
     "encode_items",
     "exact_search",
-    "find_because",
+    "find_reasons",
     "find_rows",
     "keep_codes",
     "keep_flags",

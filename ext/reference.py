@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ext.history_reference import find_rows, summarize_history, weigh_items
-from ext.reply_reference import decode_ids, encode_items, find_because, read_plain_request
+from ext.reply_reference import decode_ids, encode_items, find_reasons, read_plain_request
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -27,7 +27,7 @@ __all__ = [
     "decode_ids",
     "encode_items",
     "exact_search",
-    "find_because",
+    "find_reasons",
     "find_rows",
     "keep_codes",
     "keep_flags",

@@ -7,6 +7,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
+from ext._rows cimport check_rows
 from ext._types cimport bits_t, flags_t, row_t, time_t64
 
 cdef extern from "Python.h":
@@ -33,8 +34,11 @@ def decode_ids(const row_t[::1] rows not None, const flags_t[::1] text not None,
     cdef Py_ssize_t i, start, stop, items = offsets.shape[0] - 1
     found = []
     for i in range(rows.shape[0]):
+        if rows[i] == -1:
+            found.append("")
+            continue
         if rows[i] < 0 or rows[i] >= items:
-            raise IndexError(f"a row lies outside 0 to {items - 1}")
+            raise IndexError(f"a row lies outside -1 to {items - 1}")
         start, stop = offsets[rows[i]], offsets[rows[i] + 1]
         if not 0 <= start <= stop <= text.shape[0]:
             raise IndexError("an offset lies outside the text")
@@ -42,21 +46,54 @@ def decode_ids(const row_t[::1] rows not None, const flags_t[::1] text not None,
     return found
 
 
-def find_because(
-    const row_t[::1] rows not None, const row_t[::1] found_rows not None, const row_t[::1] because not None
+cdef inline row_t _because(row_t row, const row_t[::1] found_rows, const row_t[::1] because) noexcept nogil:
+    """Returns what led to a row in a source's list, -1 where it is not there."""
+    cdef Py_ssize_t j
+    for j in range(found_rows.shape[0]):
+        if found_rows[j] == row:
+            return because[j]
+    return -1
+
+
+def find_reasons(
+    const row_t[::1] rows not None,
+    const bits_t[::1] nominated not None,
+    const bits_t[::1] sources_of not None,
+    const flags_t[::1] reason_of not None,
+    tuple first not None,
+    tuple second not None,
+    int category_kind,
+    const row_t[::1] category not None,
 ):
-    """Returns what led to each row in a source's list, int32[n], -1 where it is not there: see ext.reference."""
-    if found_rows.shape[0] != because.shape[0]:
-        raise ValueError("found_rows and because differ in length")
-    cdef Py_ssize_t i, j
-    out = np.full(rows.shape[0], -1, np.int32)
-    cdef row_t[::1] out_view = out
-    for i in range(rows.shape[0]):
-        for j in range(found_rows.shape[0]):
-            if found_rows[j] == rows[i]:
-                out_view[i] = because[j]
-                break
-    return out
+    """Returns (source_bits, reason_kinds, related_rows, categories) of a list's items: see ext.reference."""
+    cdef int first_kind = first[0], second_kind = second[0], kind
+    cdef const row_t[::1] first_rows = first[1], first_because = first[2]
+    cdef const row_t[::1] second_rows = second[1], second_because = second[2]
+    cdef Py_ssize_t i, n = rows.shape[0], patterns = sources_of.shape[0]
+    if nominated.shape[0] != n or reason_of.shape[0] != patterns:
+        raise ValueError("rows and nominated, or sources_of and reason_of, differ in length")
+    if first_rows.shape[0] != first_because.shape[0] or second_rows.shape[0] != second_because.shape[0]:
+        raise ValueError("a list's rows and because differ in length")
+    check_rows(rows, 0, category.shape[0])
+    source_bits = np.empty(n, np.uint32)
+    kinds = np.empty(n, np.uint8)
+    related = np.full(n, -1, np.int32)
+    codes = np.full(n, -1, np.int32)
+    cdef bits_t[::1] source_bits_view = source_bits
+    cdef flags_t[::1] kinds_view = kinds
+    cdef row_t[::1] related_view = related, codes_view = codes
+    for i in range(n):
+        if nominated[i] >= <bits_t>patterns:
+            raise IndexError(f"a row was nominated by {nominated[i]}, which is not below {patterns}")
+        source_bits_view[i] = sources_of[nominated[i]]
+        kind = kinds_view[i] = reason_of[nominated[i]]
+        if kind == first_kind:
+            related_view[i] = _because(rows[i], first_rows, first_because)
+        elif kind == second_kind:
+            related_view[i] = _because(rows[i], second_rows, second_because)
+        elif kind == category_kind:
+            codes_view[i] = category[rows[i]]
+    return source_bits, kinds, related, codes
 
 
 cdef inline uint8_t* _varint(uint8_t* at, uint32_t value) noexcept:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int32]
+RelatingList = tuple[int, Rows, Rows]
 
 
 _USER_ID, _PAGE_TYPE, _NUM_ITEMS = 1 << 3 | 2, 4 << 3, 7 << 3
@@ -39,27 +40,51 @@ def read_plain_request(raw: bytes, id_bytes_max: int) -> tuple[str, int, int] | 
 
 
 def decode_ids(rows: Rows, text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[str]:
-    """Returns the text of each row: UTF-8 from offsets[row] to offsets[row + 1].
+    """Returns the text of each row: UTF-8 from offsets[row] to offsets[row + 1]; that of row -1 is empty.
 
     Raises IndexError for a row or an offset that is not there.
     """
-    if len(rows) and not (rows.min() >= 0 and rows.max() < len(offsets) - 1):
-        raise IndexError(f"a row lies outside 0 to {len(offsets) - 2}")
-    starts, stops = offsets[rows], offsets[rows + 1]
+    if len(rows) and not (rows.min() >= -1 and rows.max() < len(offsets) - 1):
+        raise IndexError(f"a row lies outside -1 to {len(offsets) - 2}")
+    starts, stops = (np.where(rows < 0, 0, offsets[rows + place]) for place in (0, 1))
     if np.any((starts < 0) | (stops < starts) | (stops > len(text))):
         raise IndexError("an offset lies outside the text")
     return [text[start:stop].tobytes().decode() for start, stop in zip(starts, stops, strict=True)]
 
 
-def find_because(rows: Rows, found_rows: Rows, because: Rows) -> Rows:
-    """Returns because[j] of the first j with found_rows[j] == row, for each row; -1 where there is none."""
-    if len(found_rows) != len(because):
-        raise ValueError("found_rows and because differ in length")
-    if not len(found_rows):
-        return np.full(len(rows), -1, np.int32)
-    same = rows[:, np.newaxis] == found_rows
-    found: Rows = np.where(same.any(axis=1), because[same.argmax(axis=1)], np.int32(-1))
-    return found
+def find_reasons(
+    rows: Rows,
+    nominated: NDArray[np.uint32],
+    sources_of: NDArray[np.uint32],
+    reason_of: NDArray[np.uint8],
+    first: RelatingList,
+    second: RelatingList,
+    category_kind: int,
+    category: Rows,
+) -> tuple[NDArray[np.uint32], NDArray[np.uint8], Rows, Rows]:
+    """Returns (source_bits uint32[n], reason_kinds uint8[n], related_rows int32[n], categories int32[n]) of a list's items.
+
+    nominated: which sources proposed each row; sources_of and reason_of have an entry for each such pattern, else IndexError.
+    first, second: a kind of reason that names what led to an item, with the rows of that source's list and what led to each;
+    the first entry of a row counts. category_kind: the kind of reason that names the item's category. -1 = names none.
+    """
+    if len(rows) != len(nominated) or len(sources_of) != len(reason_of):
+        raise ValueError("rows and nominated, or sources_of and reason_of, differ in length")
+    if any(len(found) != len(because) for _, found, because in (first, second)):
+        raise ValueError("a list's rows and because differ in length")
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(category)):
+        raise IndexError(f"a row lies outside 0 to {len(category) - 1}")
+    source_bits, kinds = sources_of[nominated], reason_of[nominated]
+    related = np.full(len(rows), -1, np.int32)
+    for kind, found, because in (second, first):
+        of_kind = np.flatnonzero(kinds == kind)
+        listed, place = np.unique(found, return_index=True)
+        at = np.minimum(np.searchsorted(listed, rows[of_kind]), max(len(listed) - 1, 0))
+        related[of_kind] = -1
+        if len(listed):
+            related[of_kind] = np.where(listed[at] == rows[of_kind], because[place[at]], np.int32(-1))
+    named = (kinds == category_kind) & (kinds != first[0]) & (kinds != second[0])
+    return source_bits, kinds, related, np.where(named, category[rows], np.int32(-1))
 
 
 def encode_items(

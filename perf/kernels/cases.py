@@ -170,6 +170,16 @@ def _reply(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Cas
     offsets = np.arange(rows + 1, dtype=np.int64) * digits
     shown = [_distinct(rng, rows, SHOWN) for _ in range(VARIANTS)]
     found = _distinct(rng, rows, 200)
+    reasons = (
+        found[:SHOWN].copy(),
+        rng.integers(0, 8, SHOWN).astype(np.uint32),
+        np.arange(8, dtype=np.uint32),
+        np.array([0, 1, 2, 2, 3, 2, 2, 2], np.uint8),
+        (1, found[:0].copy(), found[:0].copy()),
+        (2, found, found[::-1].copy()),
+        3,
+        columns["category"],
+    )
     items = (
         [f"item-{number:08d}" for number in range(SHOWN)],
         rng.random(SHOWN, np.float32),
@@ -180,7 +190,7 @@ def _reply(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Cas
     )
     return [
         Case("decode_ids", f"{SHOWN}", tuple((chosen, text, offsets) for chosen in shown)),
-        Case("find_because", f"{SHOWN} in 200", ((found[:SHOWN].copy(), found, found[::-1].copy()),)),
+        Case("find_reasons", f"{SHOWN} in 200", (reasons,)),
         Case("encode_items", f"{SHOWN}", (items,)),
         Case(
             "read_plain_request", "a user, a page, a number", ((b"\x0a\x0duser-00012345 \x01\x38\x14", 128),)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from server.features.declarations import HISTORY_EVENTS_MAX
@@ -24,6 +25,7 @@ _KEY = np.dtype("<u8")
 
 # user_record.HEADER for the request path: NumPy takes a microsecond for each field of a scalar.
 _HEADER = struct.Struct("<IHHQqqIIIhbb")
+_PROFILE = struct.Struct("<qqqbbh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,13 @@ def unpack_record(content: bytes, key: str) -> UserRecord:
         bought=np.frombuffer(content, _KEY, bought, bought_at),
         hidden=np.frombuffer(content, _KEY, hidden, hidden_at),
     )
+
+
+def content_digest(record: UserRecord) -> bytes:
+    """Returns 16 bytes that differ where anything differs that features and candidates are computed from."""
+    parts = (record.events.tobytes(), record.bought.tobytes(), record.hidden.tobytes())
+    profile = _PROFILE.pack(*map(len, parts), record.age_bucket, record.gender, record.location_cluster)
+    return xxhash.xxh3_128_digest(b"".join((profile, *parts)))
 
 
 def apply_event(record: UserRecord, event: UserEvent, limits: RecordLimits) -> UserRecord:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ext import find_because
+from ext import find_reasons
 from server.engine import RANK_KINDS, RECOMMEND_KINDS, served_by
 from server.features.declarations import CROSS_FEATURES
 from server.handlers.messages import ReasonKind, RecommendReply, SourceKind, StageReport
 from server.handlers.reply_items import ReplyItems
 from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.query import StageRecord
-from server.query import RecommendQuery
+from server.query import NO_ROWS, RecommendQuery, Rows
 
 _REASONS = (
     (SourceKind.CONTEXT_NEIGHBOURS, ReasonKind.SIMILAR_TO_CONTEXT),
@@ -27,8 +27,9 @@ _REASONS = (
 )
 """Why an item is shown is said by the first of these sources that proposed it; popularity where none did."""
 
-_RELATING = frozenset({ReasonKind.SIMILAR_TO_CONTEXT, ReasonKind.SIMILAR_TO_HISTORY})
-"""Reasons that name the item that led to this one; their sources say which it is."""
+_CONTEXT = RECOMMEND_KINDS.index(SourceKind.CONTEXT_NEIGHBOURS)
+_HISTORY = RECOMMEND_KINDS.index(SourceKind.COLLABORATIVE)
+"""Numbers of the sources whose reasons name the item that led to this one; their lists say which it is."""
 
 _DISLIKED = frozenset({"ExcludedFilter", "BoughtFilter", "HiddenByUserFilter", "ContextItemFilter"})
 
@@ -58,19 +59,28 @@ def build_reply(query: RecommendQuery, batch: CandidateBatch) -> RecommendReply:
 
 
 def _items(query: RecommendQuery, batch: CandidateBatch) -> ReplyItems:
-    caller = bool(query.caller_item_ids)
-    kinds = RANK_KINDS if caller else RECOMMEND_KINDS
-    origins = [_origin(bits, kinds) for bits in batch.nominated.tolist()]
-    reasons = np.array([0 if caller else reason for _, reason in origins], np.uint8)
-    related, categories = _reason_texts(query, batch, reasons)
+    kinds = RANK_KINDS if query.caller_item_ids else RECOMMEND_KINDS
+    sources_of, reason_of = _patterns(kinds)
+    release = query.release
+    source_bits, reasons, related, categories = find_reasons(
+        batch.rows,
+        batch.nominated,
+        sources_of,
+        reason_of,
+        _relating(query, _CONTEXT, ReasonKind.SIMILAR_TO_CONTEXT),
+        _relating(query, _HISTORY, ReasonKind.SIMILAR_TO_HISTORY),
+        int(ReasonKind.POPULAR),
+        release.arrays.category,
+    )
+    names = release.categories
     source_scores, features = _explained(batch, kinds) if query.explain else ((), ())
     return ReplyItems(
-        query.release.item_ids(batch.rows),
+        release.item_ids(batch.rows),
         batch.score,
-        np.array([bits for bits, _ in origins], np.uint32),
+        source_bits,
         _refined(query, reasons),
-        related,
-        categories,
+        release.item_ids(related),
+        [names[code] if code >= 0 else "" for code in categories.tolist()],
         source_scores,
         features,
     )
@@ -90,17 +100,31 @@ def _with_missing(items: ReplyItems, missing: Sequence[str]) -> ReplyItems:
     )
 
 
-@lru_cache(maxsize=1024)
-def _origin(nominated: int, kinds: tuple[SourceKind, ...]) -> tuple[int, int]:
-    """Returns a candidate's source bits and its reason's kind, by the pipeline's numbers of its sources.
+@cache
+def _patterns(kinds: tuple[SourceKind, ...]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Returns the source bits and the reason's kind for each pattern of the pipeline's sources that may propose an item.
 
-    The number after the last is the backfill, which is popularity too.
+    The number after the last is the backfill, which is popularity too. A caller's own items are there for no reason.
     """
-    found = {kind for number, kind in enumerate(kinds) if nominated >> number & 1}
-    if nominated >> len(kinds):
-        found.add(SourceKind.POPULARITY)
-    reason = next((reason for source, reason in _REASONS if source in found), ReasonKind.POPULAR)
-    return sum(1 << kind for kind in found), int(reason)
+    found = [
+        {kind for number, kind in enumerate((*kinds, SourceKind.POPULARITY)) if pattern >> number & 1}
+        for pattern in range(2 << len(kinds))
+    ]
+    first = (
+        next((reason for source, reason in _REASONS if source in sources), ReasonKind.POPULAR)
+        for sources in found
+    )
+    reasons = [0] * len(found) if kinds is RANK_KINDS else [int(reason) for reason in first]
+    bits = [sum(1 << kind for kind in sources) for sources in found]
+    return np.array(bits, np.uint32), np.array(reasons, np.uint8)
+
+
+def _relating(query: RecommendQuery, source: int, kind: ReasonKind) -> tuple[int, Rows, Rows]:
+    """Returns the reason's kind, and the rows of a source's list with what led to each."""
+    found = query.retrieved[source] if source < len(query.retrieved) else None
+    if found is None or found.because is None:
+        return int(kind), NO_ROWS, NO_ROWS
+    return int(kind), found.rows, found.because
 
 
 def _explained(
@@ -119,37 +143,6 @@ def _refined(query: RecommendQuery, reasons: NDArray[np.uint8]) -> NDArray[np.ui
     if not query.restricted:
         return reasons
     return np.where(reasons == ReasonKind.POPULAR, np.uint8(ReasonKind.POPULAR_IN_CATEGORY), reasons)
-
-
-def _reason_texts(
-    query: RecommendQuery, batch: CandidateBatch, reasons: NDArray[np.uint8]
-) -> tuple[list[str], list[str]]:
-    """Returns the related items' ids and the categories that the reasons name, "" where they name none."""
-    kinds = reasons.tolist()
-    related, categories = [""] * len(kinds), [""] * len(kinds)
-    for source, kind in _REASONS:
-        if kind not in _RELATING or kind not in kinds:
-            continue
-        because = _because(query, source, batch)
-        places = [at for at, own in enumerate(kinds) if own == kind and because[at] >= 0]
-        ids = query.release.item_ids(because[places])
-        for at, item_id in zip(places, ids, strict=True):
-            related[at] = item_id
-    if ReasonKind.POPULAR in kinds:
-        codes = query.release.arrays.category[batch.rows].tolist()
-        for at, kind in enumerate(kinds):
-            if kind == ReasonKind.POPULAR and codes[at] >= 0:
-                categories[at] = query.release.categories[codes[at]]
-    return related, categories
-
-
-def _because(query: RecommendQuery, source: SourceKind, batch: CandidateBatch) -> NDArray[np.int32]:
-    """Returns the row that explains each candidate to a source; -1 where it did not propose the candidate."""
-    number = RECOMMEND_KINDS.index(source)
-    found = query.retrieved[number] if number < len(query.retrieved) else None
-    if found is None or found.because is None:
-        return np.full(len(batch), -1, np.int32)
-    return find_because(batch.rows, found.rows, found.because)
 
 
 def _short_reason(query: RecommendQuery, count: int) -> str:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
 
-import xxhash
-
-from server.features.user_record import UserRecord
+from server.features.record_codec import content_digest
 from server.pipeline.remembered import Remembered
 from server.pipeline.stages import QueryHydrator
 from server.query import RecommendQuery
@@ -53,7 +50,7 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, Remembered]):
     def hydrate(self, query: RecommendQuery) -> Remembered:
         """Returns the user's place, empty where there was none that holds still."""
         assert query.record is not None
-        basis = (query.release.identity, query.context, query.scenario_name, _content(query.record))
+        basis = (query.release.identity, query.context, query.scenario_name, content_digest(query.record))
         now_s = query.budget.clock()
         with self._lock:
             known = self._users.get(query.user_key)
@@ -73,18 +70,3 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, Remembered]):
             if len(self._users) > self._users_max:
                 self._users.popitem(last=False)
         return known
-
-
-def _content(record: UserRecord) -> tuple[Hashable, ...]:
-    """Returns what features and candidates are computed from; histories as a digest, to keep an entry small."""
-    digest = xxhash.xxh3_128(record.events.tobytes())
-    digest.update(record.bought.tobytes())
-    digest.update(record.hidden.tobytes())
-    return (
-        digest.digest(),
-        len(record.events),
-        len(record.bought),
-        record.age_bucket,
-        record.gender,
-        record.location_cluster,
-    )

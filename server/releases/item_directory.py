@@ -59,10 +59,10 @@ class ItemDirectory:
         return self._arrays.id_bytes[offsets[row] : offsets[row + 1]].tobytes().decode()
 
     def item_ids(self, rows: ArrayLike) -> list[str]:
-        """Returns the ids of rows in use."""
+        """Returns the ids of rows in use; that of row -1 is empty."""
         rows = np.asarray(rows, np.int32)
         if len(rows) and rows.max() >= self._item_count:
-            return [self.item_id(row) for row in rows.tolist()]
+            return [self.item_id(row) if row >= 0 else "" for row in rows.tolist()]
         return decode_ids(rows, self._arrays.id_bytes, self._arrays.id_offsets)
 
     def title(self, row: int) -> str:

@@ -152,7 +152,7 @@ class MappedRelease:
         return self.directory.item_id(row)
 
     def item_ids(self, rows: ArrayLike) -> list[str]:
-        """Returns the ids of rows in use."""
+        """Returns the ids of rows in use; that of row -1 is empty."""
         return self.directory.item_ids(rows)
 
     def title(self, row: int) -> str:

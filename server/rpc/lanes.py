@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import grpc
 
 from server.admission.admission import Admission
 from server.admission.priority import Priority
-from server.rpc.counting_thread_pool import CountingThreadPool
+from server.rpc.call_threads import CallThreads, PendingCall
 from server.rpc.thread_stamps import ThreadStamps
 
 P = ParamSpec("P")
@@ -42,13 +41,13 @@ def arrived_s() -> float | None:
 class Threads:
     """Some of the server's threads, with what their watchdog reads."""
 
-    pool: CountingThreadPool
+    pool: CallThreads
     stamps: ThreadStamps
 
     @classmethod
     def of(cls, count: int, name: str, patience_s: float) -> Threads:
         """Returns so many threads; patience_s: how long a call may keep one."""
-        return cls(CountingThreadPool(count, name), ThreadStamps(count, patience_s))
+        return cls(CallThreads(count, name), ThreadStamps(count, patience_s))
 
 
 class CountedLane(ThreadPoolExecutor):
@@ -73,32 +72,30 @@ class CountedLane(ThreadPoolExecutor):
         self._priority = priority
         self._quick = quick
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> PendingCall:  # type: ignore[override]
         """Runs fn on one of the server's threads."""
         arrived_s = time.monotonic()
         self._admission.enter(self._priority)
+        call = PendingCall(
+            lambda: self._run(arrived_s, fn, args, kwargs), lambda: self._admission.leave(None)
+        )
         try:
-            # mypy cannot follow P through two callables.
-            future = self._behind.submit(self._run, arrived_s, fn, *args, **kwargs)  # type: ignore[arg-type]
+            return self._behind.put(call)
         except RuntimeError:  # the threads have been shut down
             self._admission.leave(None)
             raise
-        # Called however the call ends, be it cancelled before it had a thread.
-        future.add_done_callback(partial(self._end, arrived_s))
-        return future
 
-    def _run(self, arrived_s: float, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _run(
+        self, arrived_s: float, fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
         _ARRIVAL.time_s = arrived_s
         self._stamps.begin()
         try:
-            return fn(*args, **kwargs)
+            fn(*args, **kwargs)
         finally:
             self._stamps.end()
             _ARRIVAL.time_s = None
-
-    def _end(self, arrived_s: float, future: Future[Any]) -> None:
-        measured = self._quick and not future.cancelled()
-        self._admission.leave(time.monotonic() - arrived_s if measured else None)
+            self._admission.leave(time.monotonic() - arrived_s if self._quick else None)
 
 
 class InlineLane(ThreadPoolExecutor):

@@ -255,16 +255,29 @@ def test_decode_ids(ids, seed):
     encoded = [text.encode() for text in ids]
     text = read_only(np.frombuffer(b"".join(encoded), np.uint8))
     offsets = read_only(np.cumsum([0, *map(len, encoded)]).astype(np.int64))
-    rows = np.random.default_rng(seed).integers(0, len(ids), 30).astype(np.int32)
+    rows = np.random.default_rng(seed).integers(-1, len(ids), 30).astype(np.int32)
     assert reply.decode_ids(rows, text, offsets) == reference.decode_ids(rows, text, offsets)
-    assert reply.decode_ids(rows, text, offsets) == [ids[row] for row in rows]
+    assert reply.decode_ids(rows, text, offsets) == [ids[row] if row >= 0 else "" for row in rows]
 
 
 @given(seeds, st.integers(0, 30), st.integers(0, 30))
-def test_find_because(seed, wanted, found):
+def test_find_reasons(seed, shown, found):
     rng = np.random.default_rng(seed)
-    arrays = [rng.integers(0, COLUMN_ROWS, n).astype(np.int32) for n in (wanted, found, found)]
-    same([reply.find_because(*arrays)], [reference.find_because(*arrays)])
+
+    def rows(count):
+        return read_only(rng.integers(0, COLUMN_ROWS, count).astype(np.int32))
+
+    inputs = (
+        rows(shown),
+        read_only(rng.integers(0, 8, shown).astype(np.uint32)),
+        read_only(rng.integers(0, 2**32, 8, np.uint32)),
+        read_only(rng.integers(0, 5, 8).astype(np.uint8)),
+        (1, rows(found), rows(found)),
+        (int(rng.integers(1, 4)), rows(found // 2), rows(found // 2)),
+        int(rng.integers(1, 5)),
+        read_only(rng.integers(-1, 9, COLUMN_ROWS).astype(np.int32)),
+    )
+    same(reply.find_reasons(*inputs), reference.find_reasons(*inputs))
 
 
 @given(

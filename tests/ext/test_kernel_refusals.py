@@ -107,7 +107,8 @@ ONE_LONGER = [
     *[("score_candidates", at) for at in (1, 3, 4, 5, 6, 7)],
     *[("exact_search", 0), ("mmr_select", 1), ("mmr_select", 2)],
     *[("tower_forward", at) for at in (1, 2, 3, 4, 5, 6)],
-    *[("find_because", at) for at in (1, 2)],
+    *[("find_reasons", at) for at in (1, 2)],
+    *[("find_rows", 1), ("weigh_items", 1), ("weigh_items", 2), ("weigh_items", 3)],
     *[("encode_items", at) for at in (1, 2, 3)],
 ]
 

@@ -11,7 +11,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from shortlist.v1 import recommendation_service_pb2 as pb
 
-from server.rpc.counting_thread_pool import CountingThreadPool
 from server.rpc.rpc_server import RpcServer
 from server.rpc.server_builder import (
     ADMIN_SERVICES,
@@ -172,23 +171,3 @@ def test_workers_share_a_port() -> None:
         ),
     ):
         assert first.port == second.port
-
-
-def test_a_pool_counts_what_runs_and_what_waits() -> None:
-    release = threading.Event()
-    pool = CountingThreadPool(1, "test")
-    tasks = [pool.submit(release.wait, 10) for _ in range(3)]
-    assert pool.pending == 3
-    assert tasks[2].cancel()
-    assert pool.pending == 2
-    release.set()
-    pool.shutdown(wait=True)
-    assert pool.pending == 0
-
-
-def test_a_pool_counts_tasks_that_fail() -> None:
-    pool = CountingThreadPool(1, "test")
-    task = pool.submit(int, "no number")
-    pool.shutdown(wait=True)
-    assert isinstance(task.exception(), ValueError)
-    assert pool.pending == 0
