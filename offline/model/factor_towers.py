@@ -29,6 +29,8 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 TASTE_DIMS = VECTOR_DIMS - 1
+RANK_TOLERANCE = 1e-6
+"""Singular values, and lengths of factors, of less than this share of the largest are taken for 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,13 @@ def item_factors(events: Interactions, options: FactorOptions) -> Doubles:
         @ sp.diags(np.maximum(per_item, 1) ** -options.item_exponent)
     )
     start = np.random.default_rng(options.seed).normal(size=min(shape))
-    taste = svds(normalised, k=TASTE_DIMS, v0=start, return_singular_vectors="vh")[2].T
+    _, strengths, directions = svds(normalised, k=TASTE_DIMS, v0=start, return_singular_vectors="vh")
+    # Directions beyond the rank are any.
+    taste = directions.T * (strengths > RANK_TOLERANCE * strengths.max())
     lengths = np.linalg.norm(taste, axis=1, keepdims=True)
     # An item that the factors do not know must not pass for a purely popular one: it gets a direction of chance.
     chance = np.random.default_rng(options.seed).normal(size=taste.shape)
-    known = lengths > 1e-6 * lengths.max()
+    known = lengths > RANK_TOLERANCE * lengths.max()
     directions = np.where(known, taste, chance)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     popularity = options.popularity_slope * np.log1p(per_item) / np.log1p(per_item.max())

@@ -2,7 +2,8 @@
 
 Learns on candidate lists of the period that the towers' validation run held back: sources and towers know
 nothing of it, so no score holds the label. Loss: softmax over each list (Cao et al., "Learning to Rank: From
-Pairwise Approach to Listwise Approach", ICML 2007). The bias is set afterwards, where the order is settled.
+Pairwise Approach to Listwise Approach", ICML 2007). The bias is set afterwards, where the order is settled. A head that
+is worse than the blend on the lists held back is not taken: the blend's own order is served.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from offline.model.candidate_lists import CandidateList
+from offline.model.blend_head import blend_head
+from offline.model.candidate_lists import BlendOptions, CandidateList
 from offline.model.training import EpochReport, Report
 from offline.model.two_tower import CrossHead, TwoTowerModel
 from offline.model.validation import LIST_LENGTH, RetrievalQuality
@@ -109,11 +111,15 @@ _DEVIATION_MIN = 1e-3
 
 
 def fit_ranker(
-    lists: Sequence[CandidateList], dot_scale: float, options: RankerOptions, report: Report
+    lists: Sequence[CandidateList],
+    dot_scale: float,
+    options: RankerOptions,
+    report: Report,
+    blend_weights: Sequence[float] = BlendOptions().weights,
 ) -> FittedRanker | None:
     """Returns the ranker trained on lists, oldest first; None when none of them has a chosen and another candidate.
 
-    dot_scale: where the weight of the dot product begins.
+    dot_scale: where the weight of the dot product begins. blend_weights: those that the lists were blended with.
     """
     useful = [found for found in lists if found.chosen.any() and not found.chosen.all()]
     if len(useful) < 2:
@@ -122,31 +128,35 @@ def fit_ranker(
     begin = max(1, min(len(useful) - 1, round(len(useful) * (1 - options.holdout))))
     everything = torch.arange(len(useful))
     held_back = padded.part(everything[begin:])
-    scorer, epochs, quality = _choose_epochs(
-        padded.part(everything[:begin]), held_back, dot_scale, options, report
-    )
-    scorer = _train(padded, dot_scale, options, epochs)
+    epochs, quality = _choose_epochs(padded.part(everything[:begin]), held_back, dot_scale, options, report)
     with torch.no_grad():
-        bias = -float(_served_logits(scorer(padded)).mean())
         blend = _quality(held_back.blend.masked_fill(~held_back.real, _PADDING), held_back.chosen)
-    return FittedRanker(scorer.folded_head(), scorer.dot_scale.item(), bias, len(useful), quality, blend)
+    if quality.target < blend.target:
+        head, weight, quality = blend_head(blend_weights), 0.0, blend
+    else:
+        scorer = _train(padded, dot_scale, options, epochs)
+        head, weight = scorer.folded_head(), scorer.dot_scale.item()
+    with torch.no_grad():
+        scores = padded.dot * weight + head(padded.cross)
+        bias = -float(_served_logits(scores.masked_fill(~padded.real, _PADDING)).mean())
+    return FittedRanker(head, weight, bias, len(useful), quality, blend)
 
 
 def _choose_epochs(
     train: _Padded, held_back: _Padded, dot_scale: float, options: RankerOptions, report: Report
-) -> tuple[_ListScorer, int, RetrievalQuality]:
+) -> tuple[int, RetrievalQuality]:
     trainer = _Trainer(train, dot_scale, options)
-    best, best_epoch, best_scorer = RetrievalQuality(-1.0, -1.0), 0, trainer.scorer
+    best, best_epoch = RetrievalQuality(-1.0, -1.0), 0
     for epoch in range(1, options.epochs_max + 1):
         loss = trainer.run_epoch()
         with torch.no_grad():
             quality = _quality(trainer.scorer(held_back), held_back.chosen)
         report(EpochReport("ranker", epoch, options.epochs_max, loss, quality, 0.0))
         if quality.target > best.target:
-            best, best_epoch, best_scorer = quality, epoch, copy.deepcopy(trainer.scorer)
+            best, best_epoch = quality, epoch
         elif epoch - best_epoch >= options.patience:
             break
-    return best_scorer, best_epoch, best
+    return best_epoch, best
 
 
 def _train(lists: _Padded, dot_scale: float, options: RankerOptions, epochs: int) -> _ListScorer:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from offline.candidates.neighbour_file import read_options
 from offline.candidates.neighbours import NeighbourOptions
+from offline.model.blend_head import install_blend
 from offline.model.candidate_lists import BlendOptions
 from offline.model.candidate_requests import past_lists
 from offline.model.dataset import ExampleOptions, load_training_data
@@ -99,7 +100,9 @@ def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSu
     towers = fit_towers(data, options.towers, report)
     neighbours = read_options(work_dir / CANDIDATES_DIR)
     ranker = _fit_ranker(data, catalogue, towers, neighbours, options, report)
-    if ranker is not None:
+    if ranker is None:
+        install_blend(towers.model, options.blend.weights)
+    else:
         ranker.install(towers.model)
     built = json.loads((work_dir / BUILD_FILE).read_text(encoding="utf-8"))
     vectors = vectors_at_build(towers.model, items, catalogue, int(built["as_of_s"]))
@@ -173,7 +176,7 @@ def _fit_ranker(
         requests_max=options.ranker.requests_max,
         seed=options.ranker.seed,
     )
-    return fit_ranker(list(lists), options.towers.logit_scale, options.ranker, report)
+    return fit_ranker(list(lists), options.towers.logit_scale, options.ranker, report, options.blend.weights)
 
 
 def _metrics(towers: FittedTowers, ranker: FittedRanker | None) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from offline.candidates.interactions import Interactions
 from offline.model.factor_towers import FactorOptions, item_factors
 from offline.model.past_events import interactions_before
 from offline.model.tower_fitting import FittedTowers, fit_towers
@@ -94,3 +95,22 @@ def test_training_is_given_up_where_it_is_far_behind(data: TrainingData) -> None
 
 def test_a_file_of_less_than_a_day_has_a_validation_period() -> None:
     assert validation_start(np.arange(1_000), 30) == 799
+
+
+def test_pairs_that_know_fewer_directions_than_there_are_dimensions_are_borne() -> None:
+    users, items = (axis.ravel().astype(np.int32) for axis in np.meshgrid(np.arange(100), np.arange(100)))
+    of_one_kind = users % 2 == items % 2
+    count = np.count_nonzero(of_one_kind)
+    events = Interactions(
+        users[of_one_kind],
+        items[of_one_kind],
+        np.zeros(count, np.int64),
+        np.zeros(count, np.uint8),
+        np.zeros(count, np.uint8),
+        100,
+        100,
+    )
+    factors = item_factors(events, FactorOptions())
+    assert np.isfinite(factors).all()
+    kinds = factors[:, :-1] @ factors[:, :-1].T
+    assert kinds[0, 2] > kinds[0, 1]

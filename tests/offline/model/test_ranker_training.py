@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from offline.model.blend_head import install_blend
 from offline.model.candidate_lists import BlendOptions, CandidateList
 from offline.model.ranker_training import RankerOptions, fit_ranker
 from offline.model.training import EpochReport
@@ -12,6 +15,9 @@ from offline.model.two_tower import TwoTowerModel
 from server.features.declarations import CROSS_FEATURES
 
 TELLING = CROSS_FEATURES.index("price_in_range")
+SOURCES = [
+    CROSS_FEATURES.index(name) for name in ("collaborative_score", "embedding_score", "popularity_score")
+]
 OPTIONS = RankerOptions(epochs_max=60, batch_lists=8, learning_rate=0.02)
 
 
@@ -67,6 +73,35 @@ def test_lists_of_different_lengths_and_without_a_choice_are_borne() -> None:
     fitted = fit_ranker([*short, *empty, *make_lists(6)], 4.0, RankerOptions(epochs_max=2), lambda _: None)
     assert fitted is not None
     assert fitted.lists == 12
+
+
+def test_a_ranker_that_loses_against_the_blend_gives_way_to_it() -> None:
+    lists = [
+        replace(found, cross=np.random.default_rng(at).uniform(size=found.cross.shape).astype(np.float32))
+        for at, found in enumerate(make_lists())
+    ]
+    weights = (0.5, 0.3, 0.2)
+    for found in lists:
+        found.cross[:, SOURCES] += found.chosen[:, None] * np.array([0.3, 0.3, 0.3], np.float32)
+        found.blend[:] = found.cross[:, SOURCES] @ np.array(weights, np.float32)
+    fitted = fit_ranker(lists, 4.0, RankerOptions(epochs_max=1, learning_rate=1e-9), lambda _: None, weights)
+    assert fitted is not None
+    assert fitted.quality == fitted.blend_quality
+    assert fitted.dot_scale == 0
+    with torch.inference_mode():
+        for found in lists:
+            order = np.argsort(-fitted.head(torch.from_numpy(found.cross)).numpy())
+            np.testing.assert_allclose(found.blend[order], np.sort(found.blend)[::-1], atol=1e-5)
+
+
+def test_without_a_ranker_a_model_ranks_as_the_blend_does() -> None:
+    model = TwoTowerModel(item_count=3)
+    install_blend(model, (0.4, 0.4, 0.2))
+    cross = torch.zeros(2, len(CROSS_FEATURES))
+    cross[0, SOURCES] = torch.tensor([1.0, 0.5, 0.0])
+    cross[1, SOURCES] = torch.tensor([0.5, 0.0, 1.0])
+    np.testing.assert_allclose(model.head(cross).detach(), [4 * 0.6, 4 * 0.4], rtol=1e-6)
+    assert model.dot_scale.item() == 0
 
 
 def test_nothing_to_learn_from_gives_no_ranker() -> None:
