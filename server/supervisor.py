@@ -169,7 +169,8 @@ class Supervisor:
             for seat in self._seats:
                 for worker in seat.workers():
                     self._drain(worker)
-        if self._restart_wanted:
+        # A round that is under way has the spare slot: one that is asked for meanwhile follows it.
+        if self._restart_wanted and not self._rolling:
             self._restart_wanted = False
             self._rolling = list(self._seats)
 

@@ -166,9 +166,14 @@ class Pipeline(Generic[QueryT]):
         if not whole:
             scores = np.zeros(len(merged), np.float32)
             scores[kept] = scored.score
+        # Of the lists, what was scored needs no more than what explains its candidates: an entry is to be small.
+        retrieved = [
+            found if not query.scored_by or found.because is not None else NOTHING_RETRIEVED
+            for found in query.retrieved
+        ]
         query.remembered.ranking = RememberedRanking(
             tuple((name, getattr(query, name)) for name in self.parts.remembered_fields),
-            query.retrieved,
+            retrieved,
             merged.scored_only(scores),
             None if whole else ~kept,
             query.scored_by,

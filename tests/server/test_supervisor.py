@@ -142,6 +142,23 @@ def test_rolling_restart_replaces_every_worker_and_never_serves_with_fewer(super
     assert min(fewest) >= OPTIONS.workers
 
 
+def test_a_restart_asked_for_in_the_middle_of_one_follows_it(supervisor: Supervisor) -> None:
+    tick_until(supervisor, all_serve(supervisor))
+    first = serving_pids(supervisor)
+    supervisor.restart()
+    # The first seat is new, the second has its successor beside it: every slot is taken.
+    tick_until(
+        supervisor, lambda: len(first & serving_pids(supervisor)) == 1 and len(supervisor.statuses()) == 3
+    )
+    middle = serving_pids(supervisor) - first
+    supervisor.restart()
+    tick_until(
+        supervisor,
+        lambda: not serving_pids(supervisor) & (first | middle)
+        and len(supervisor.statuses()) == OPTIONS.workers,
+    )
+
+
 def test_successor_that_cannot_start_leaves_the_incumbents_alone(control: ControlBlock) -> None:
     supervisor = Supervisor(OPTIONS, control, starter(control))
     tick_until(supervisor, all_serve(supervisor))
