@@ -26,12 +26,22 @@ class Figure:
         return self.measured <= self.at_most
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a script judged by several figures at once. measured, mark: as a person reads them."""
+
+    test: str
+    passed: bool
+    measured: str
+    mark: str
+
+
 @dataclass(slots=True)
 class Report:
-    """Figures in the order in which they were measured. quick: shorter phases, for a look at the scripts themselves."""
+    """Figures and verdicts in the order in which they were measured. quick: shorter phases, for a look at the scripts themselves."""
 
     quick: bool = False
-    figures: list[Figure] = field(default_factory=list)
+    figures: list[Figure | Verdict] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def at_most(self, test: str, what: str, measured: float, mark: float, unit: str) -> None:
@@ -39,6 +49,12 @@ class Report:
         figure = Figure(test, what, float(measured), mark, unit)
         self.figures.append(figure)
         print(_line(figure), flush=True)
+
+    def add(self, test: str, passed: bool, measured: str, mark: str) -> None:
+        """Adds a verdict and prints it. test: its name in the list of fault tests, and what it looked at."""
+        verdict = Verdict(test, passed, measured, mark)
+        self.figures.append(verdict)
+        print(_line(verdict), flush=True)
 
     def failed(self, what: str) -> None:
         """Notes a script that could not measure at all."""
@@ -62,12 +78,14 @@ class Report:
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def table(figures: Sequence[Figure]) -> str:
+def table(figures: Sequence[Figure | Verdict]) -> str:
     """Returns the figures as lines of a table."""
     return "\n".join(map(_line, figures))
 
 
-def _line(figure: Figure) -> str:
+def _line(figure: Figure | Verdict) -> str:
     verdict = "pass" if figure.passed else "MISS"
+    if isinstance(figure, Verdict):
+        return f"{verdict}  {figure.test}: {figure.measured} (wanted: {figure.mark})"
     measured = f"{figure.measured:>10,.4g} {figure.unit}"
     return f"{verdict}  {figure.test:<4} {figure.what:<64} {measured:<18} at most {figure.at_most:,.4g}"
