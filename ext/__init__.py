@@ -30,6 +30,7 @@ if KERNELS == "numpy":
         mmr_select,
         read_plain_request,
         score_candidates,
+        search_graph,
         summarize_history,
         top_k,
         tower_forward,
@@ -39,6 +40,7 @@ elif KERNELS == "compiled":
     try:
         from ext.blend import blend_candidates
         from ext.cross_features import assemble_cross_features
+        from ext.graph import search_graph
         from ext.history import summarize_history
         from ext.keys import find_rows
         from ext.masks import keep_codes, keep_flags, keep_not_expired, keep_not_in
@@ -75,6 +77,7 @@ __all__ = [
     "mmr_select",
     "read_plain_request",
     "score_candidates",
+    "search_graph",
     "summarize_history",
     "top_k",
     "tower_forward",

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ext.graph_reference import search_graph
 from ext.history_reference import Halves, find_rows, from_halves, summarize_history, weigh_items
 from ext.reply_reference import decode_ids, encode_items, find_reasons, read_plain_request
 
@@ -36,6 +37,7 @@ __all__ = [
     "mmr_select",
     "read_plain_request",
     "score_candidates",
+    "search_graph",
     "summarize_history",
     "top_k",
     "tower_forward",

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from server.releases.ann_index import Index
+from offline.usearch_index import Index
 
 Floats = NDArray[np.float32]
 Progress = Callable[[float], None]

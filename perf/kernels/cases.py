@@ -14,6 +14,8 @@ CANDIDATES = 500
 DIMS = 64
 VARIANTS = 128
 SHOWN = 20
+LINKS = 32
+CLUSTER_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,23 @@ def _retrieval(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list
         Case("accumulate_neighbours", f"{HISTORY} x {NEIGHBOURS} -> 200", (accumulate,)),
         Case("blend_candidates", "200 + 200 + 100 -> 500", (blend,)),
         Case("top_k", "500 -> 40", ((rng.random(CANDIDATES, np.float32), 40),)),
+        Case("search_graph", f"{rows:,} -> 200", _searches(rng, rows)),
     ]
+
+
+def _searches(rng: np.random.Generator, rows: int) -> tuple[tuple[object, ...], ...]:
+    """A graph without meaning but of the right size: clusters of 1,000 rows, whose nodes lead to others of the cluster."""
+    cluster = np.arange(rows)[:, None] // CLUSTER_ROWS * CLUSTER_ROWS
+    links = (cluster + rng.integers(0, min(rows, CLUSTER_ROWS), (rows, LINKS))).clip(0, rows - 1)
+    codes = rng.integers(-30, 31, (rows, DIMS), np.int8)
+    entries = rng.choice(rows, VARIANTS).astype(np.int32)
+    none = np.full((1, LINKS // 2), -1, np.int32)
+    down = np.full(1, -1, np.int32)
+    links = links.astype(np.int32)
+    return tuple(
+        (rng.standard_normal(DIMS, np.float32), codes, links, entry[None], none, down, 64, 200)
+        for entry in entries
+    )
 
 
 def _filters(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:

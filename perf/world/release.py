@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from offline.ann import build_ann_index
+from offline.ann_graph import graph_of
 from offline.model.onnx_graphs import onnx_files
 from perf.world.shape import DAY_S, NOW_S, WorldItems, WorldShape, make_neighbours
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
@@ -16,7 +17,6 @@ from server.features.encoding import USER_BLOCKS, USER_WIDTH, block_slices
 from server.features.identity import item_key
 from server.features.text_encoder import TextEncoder, TextEncoderConfig
 from server.releases.format import (
-    ANN_INDEX_PATH,
     ARRAY_FILES,
     MODEL_CONFIG_PATH,
     POPULARITY_LISTS_PATH,
@@ -64,6 +64,7 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
         **make_neighbours(shape, items),
         **popularity,
         **encoder.to_arrays(),
+        **graph_of(np.memmap(index_path, np.uint8, "r").view(np.ndarray), items.vectors).to_arrays(),
         "unreached_rows": report.unreached_rows,
     }
     arrays = {file.path: named[file.name] for file in ARRAY_FILES}
@@ -81,7 +82,6 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
             TEXT_ENCODER_CONFIG_PATH: encoder.config.to_json(),
         },
         binary_files={
-            ANN_INDEX_PATH: index_path,
             **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
         },
         version=VERSION,

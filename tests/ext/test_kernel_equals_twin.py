@@ -13,6 +13,7 @@ from ext import reference
 
 blend_candidates = importlib.import_module("ext.blend").blend_candidates
 assemble_cross_features = importlib.import_module("ext.cross_features").assemble_cross_features
+search_graph = importlib.import_module("ext.graph").search_graph
 find_rows = importlib.import_module("ext.keys").find_rows
 summarize_history = importlib.import_module("ext.history").summarize_history
 masks = importlib.import_module("ext.masks")
@@ -55,6 +56,32 @@ def same(ours, theirs):
 @given(st.lists(any_float, max_size=80), st.integers(0, 90))
 def test_top_k(scores, k):
     same([top_k(f32(scores), k)], [reference.top_k(f32(scores), k)])
+
+
+@given(seeds, st.integers(1, 60), st.integers(1, 40), st.integers(0, 40), st.integers(1, 70))
+def test_search_graph(seed, rows, effort, count, dims):
+    rng = np.random.default_rng(seed)
+    # Links may name a row twice, itself, or none; few distinct codes make ties.
+    links = rng.integers(-1, rows, (rows, 5)).astype(np.int32)
+    codes = rng.integers(-3, 4, (rows, dims)).astype(np.int8) * (40 if seed % 2 else 1)
+    entries = rng.integers(0, rows, 6).astype(np.int32)
+    upper = rng.integers(-1, 6, (6, 3)).astype(np.int32)
+    down = np.array([2, 4, 3, 5, 5, -1], np.int32)
+    vector = f32(rng.standard_normal(dims) if seed % 5 else np.zeros(dims))
+    inputs = [vector, *(read_only(a) for a in (codes, links, entries, upper, down)), effort, count]
+    ours, theirs = search_graph(*inputs), reference.search_graph(*inputs)
+    same(ours[:1], theirs[:1])
+    np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-6)
+
+
+@given(any_float, any_float)
+def test_search_graph_with_a_vector_that_is_no_direction(one, other):
+    vector = f32([one, other])
+    codes, links = np.ones((1, 2), np.int8), np.full((1, 1), -1, np.int32)
+    first = np.zeros(1, np.int32)
+    inputs = (vector, codes, links, first, links, links[0], 1, 1)
+    ours, theirs = search_graph(*inputs), reference.search_graph(*inputs)
+    same(ours[:1], theirs[:1])
 
 
 @given(seeds, st.integers(0, 30), st.integers(0, 60))

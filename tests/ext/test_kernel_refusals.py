@@ -14,6 +14,7 @@ CASES = make_cases(rows=3_000)
 MODULES = (
     "blend",
     "cross_features",
+    "graph",
     "history",
     "keys",
     "masks",
@@ -108,6 +109,7 @@ ONE_LONGER = [
     *[("exact_search", 0), ("mmr_select", 1), ("mmr_select", 2)],
     *[("tower_forward", at) for at in (1, 2, 3, 4, 5, 6)],
     *[("find_reasons", at) for at in (1, 2)],
+    *[("search_graph", at) for at in (0, 1, 2, 3, 4, 5)],
     *[("find_rows", 1), ("weigh_items", 1), ("weigh_items", 2), ("weigh_items", 3)],
     *[("encode_items", at) for at in (1, 2, 3)],
 ]
@@ -131,6 +133,8 @@ def test_lengths_that_do_not_fit_together_are_refused(name, at):
         ("blend_candidates", 2, np.array([0, 200, 400, 501], np.int32)),
         ("blend_candidates", 2, np.array([-1, 200, 400, 500], np.int32)),
         ("top_k", 1, -1),
+        ("search_graph", 6, 0),
+        ("search_graph", 7, -1),
         ("mmr_select", 3, -1),
         ("mmr_select", 5, -1),
         ("score_candidates", 3, np.zeros((500, 11), np.float32)),
