@@ -2,7 +2,7 @@
 
 Common rules. Rows are int32, -1 is an unknown item. Lists come out best first: score descending, then row
 ascending; NaN is never selected. Rows that serve as an index must be rows of the columns given,
-else IndexError. Scratch arrays are the caller's, one set a thread, and are left as found.
+else IndexError.
 """
 
 from __future__ import annotations
@@ -66,15 +66,12 @@ def accumulate_neighbours(
     rows: Rows,
     codes: NDArray[np.uint8],
     scales: Floats,
-    scratch_scores: Floats,
-    scratch_because: Rows,
     k: int,
 ) -> tuple[Rows, Floats, Rows]:
     """Returns the k best neighbours of a history: rows, scores, and the index of the history entry that gave most.
 
     score(c) = sum over h of history_weights[h] * weight(h -> c), where the weight is codes[entry] * scales[h's row].
     History rows outside the table are skipped.
-    scratch_scores: float32[N], zeros in and out. scratch_because: int32[N], of no meaning in or out.
     """
     total: dict[int, np.float32] = {}
     largest: dict[int, tuple[np.float32, int]] = {}
@@ -101,7 +98,6 @@ def blend_candidates(
     weights: Floats,
     quotas: Rows,
     limit: int,
-    scratch_position: Rows,
 ) -> tuple[Rows, Floats, NDArray[np.uint32], Floats]:
     """Merges the sources' lists into at most `limit` candidates, each row once.
 
@@ -111,9 +107,9 @@ def blend_candidates(
     not nominate the row; the blend is the weighted sum. An entry whose score is NaN counts as absent.
 
     Returns rows int32[m], blend float32[m], nominated uint32[m] (bit s: source s has it), source_scores
-    float32[m, S]; ordered by blend descending, then row. scratch_position: int32[N], -1 in and out.
+    float32[m, S]; ordered by blend descending, then row.
     """
-    _check_rows(rows, len(scratch_position))
+    _check_rows(rows, np.iinfo(np.int32).max)
     lists = [_listed(rows[start:stop], scores[start:stop]) for start, stop in pairwise(offsets.tolist())]
     accepted: dict[int, None] = {}
     for most in (quotas.tolist(), [limit] * len(lists)):

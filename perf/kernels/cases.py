@@ -81,8 +81,6 @@ def _retrieval(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list
         np.concatenate(lists).astype(np.int32),
         rng.integers(1, 256, HISTORY * NEIGHBOURS, np.uint8),
         np.full(rows, 1 / 255, np.float32),
-        np.zeros(rows, np.float32),
-        np.zeros(rows, np.int32),
         200,
     )
     sizes = (200, 200, 100)
@@ -94,7 +92,6 @@ def _retrieval(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list
         np.array([0.4, 0.4, 0.2], np.float32),
         np.array(sizes, np.int32),
         CANDIDATES,
-        np.full(rows, -1, np.int32),
     )
     return [
         Case("accumulate_neighbours", f"{HISTORY} x {NEIGHBOURS} -> 200", (accumulate,)),

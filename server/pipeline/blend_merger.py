@@ -10,7 +10,6 @@ from ext import blend_candidates
 from server.features.fusion import Fusion, fused_scores
 from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.query import Query, Retrieved
-from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Merger
 
 
@@ -52,6 +51,5 @@ class BlendMerger(Merger[Query]):
             self._weights,
             self._quotas,
             limit,
-            thread_scratch(query.capacity).positions,
         )
         return CandidateBatch(rows, blend, nominated, source_scores)

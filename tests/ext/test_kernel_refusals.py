@@ -27,7 +27,6 @@ MODULES = (
     "towers",
     "weights",
 )
-SCRATCH = {"accumulate_neighbours": (6, 7), "blend_candidates": (6,)}
 
 
 def kernel_of(name):
@@ -89,15 +88,11 @@ def test_none_is_refused(case, at):
 
 
 @pytest.mark.parametrize(("case", "at"), ARRAY_ARGUMENTS)
-def test_an_array_that_may_not_be_written_to_is_taken_unless_it_is_scratch(case, at):
+def test_an_array_that_may_not_be_written_to_is_taken(case, at):
     array = case.calls[0][at].copy()
     array.setflags(write=False)
     arguments = changed(case, at, array)
-    if at in SCRATCH.get(case.kernel, ()):
-        with pytest.raises(ValueError, match="read-only"):
-            kernel_of(case.kernel)(*arguments)
-    else:
-        kernel_of(case.kernel)(*arguments)
+    kernel_of(case.kernel)(*arguments)
 
 
 ONE_LONGER = [
@@ -127,7 +122,7 @@ def test_lengths_that_do_not_fit_together_are_refused(name, at):
 @pytest.mark.parametrize(
     ("name", "at", "value"),
     [
-        ("accumulate_neighbours", 8, -1),
+        ("accumulate_neighbours", 6, -1),
         ("blend_candidates", 5, -1),
         ("blend_candidates", 2, np.array([0, 300, 200, 500], np.int32)),
         ("blend_candidates", 2, np.array([0, 200, 400, 501], np.int32)),
