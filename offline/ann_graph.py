@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ext import search_graph
 from ext.graph_reference import CODE_UNIT
 
 Rows = NDArray[np.int32]
@@ -25,6 +26,9 @@ _KEY_BYTES, _LEVEL_BYTES, _LINK_BYTES = 8, 2, 4
 _CHUNK_NODES = 1 << 16
 _NONE = -1
 _TINY = 1e-12
+_LINKS_TO_LOST = 3
+_CANDIDATES = 200
+"""As many as a server asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,38 @@ def _codes(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
         lengths = np.linalg.norm(part, axis=1, keepdims=True)
         codes[start : start + _CHUNK_NODES] = np.rint(part * (CODE_UNIT / np.maximum(lengths, _TINY)))
     return codes
+
+
+def link_lost(graph: AnnGraph, vectors: NDArray[np.float32], lost: Rows) -> Rows:
+    """Links the rows that a search for their own vector misses from rows near them that have a place left; returns those
+    that are missed all the same, ascending.
+
+    Writes to graph.links. vectors: float32[I, V], those of graph_of(). A node's places are half empty, because usearch keeps only
+    links that lead into different directions; what nobody leads to is the price, and this takes it back for a few.
+    """
+    for row in lost.tolist():
+        linked = 0
+        for other in _nearest(graph, vectors[row], _CANDIDATES).tolist():
+            free = np.flatnonzero(graph.links[other] == _NONE)
+            if other != row and len(free) and linked < _LINKS_TO_LOST:
+                graph.links[other, free[0]] = row
+                linked += 1
+    missed = [row for row in lost.tolist() if row not in _nearest(graph, vectors[row], _CANDIDATES)]
+    return np.array(sorted(missed), np.int32)
+
+
+def _nearest(graph: AnnGraph, vector: NDArray[np.float32], count: int) -> Rows:
+    rows, _ = search_graph(
+        np.ascontiguousarray(vector, np.float32),
+        graph.codes,
+        graph.links,
+        graph.upper_rows,
+        graph.upper_links,
+        graph.upper_down,
+        count,
+        count,
+    )
+    return rows
 
 
 def _list_bytes(places: int) -> int:

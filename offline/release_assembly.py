@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from offline.ann import AnnReport, build_ann_index
-from offline.ann_graph import graph_of
+from offline.ann_graph import graph_of, link_lost
 from offline.candidates.neighbour_file import choice_metrics
 from offline.model.train_work import BUILD_FILE, CANDIDATES_DIR, ITEMS_FILE, MODEL_DIR
 from offline.overlay_merge import MergedItems
@@ -94,8 +94,7 @@ def assemble_release(
         **_columns(items, spare_rows),
         **{_vector_path(n): _with_spare(_as_held(n, array), spare_rows) for n, array in vectors.items()},
         **_candidates(work_dir / CANDIDATES_DIR),
-        **_graph(model_dir / _ANN_FILE, np.asarray(vectors["item_vectors"], np.float32)),
-        "ann/unreached_rows.npy": ann.unreached_rows,
+        **_graph(model_dir / _ANN_FILE, np.asarray(vectors["item_vectors"], np.float32), ann.unreached_rows),
         **{weight_path(n): np.load(model_dir / "weights" / f"{n}.npy") for n in MODEL_WEIGHTS},
         **{
             f"text_encoder/{n}.npy": np.load(model_dir / "text_encoder" / f"{n}.npy")
@@ -196,9 +195,10 @@ def _candidates(directory: Path) -> Arrays:
     }
 
 
-def _graph(index_path: Path, vectors: NDArray[np.float32]) -> Arrays:
+def _graph(index_path: Path, vectors: NDArray[np.float32], lost: NDArray[np.int32]) -> Arrays:
     graph = graph_of(np.memmap(index_path, np.uint8, "r").view(np.ndarray), vectors)
-    return {f"ann/{name}.npy": array for name, array in graph.to_arrays().items()}
+    arrays = {**graph.to_arrays(), "unreached_rows": link_lost(graph, vectors, lost)}
+    return {f"ann/{name}.npy": array for name, array in arrays.items()}
 
 
 def _vector_path(name: str) -> str:

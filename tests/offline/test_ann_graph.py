@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ext import reference, search_graph
-from offline.ann_graph import AnnGraph, graph_of
+from offline.ann_graph import AnnGraph, graph_of, link_lost
 from offline.usearch_index import Index
 
 Floats = NDArray[np.float32]
@@ -107,6 +107,27 @@ def test_an_item_that_the_index_lacks_has_no_links() -> None:
     graph = graph_of(content_of(index), vectors)
     assert np.all(graph.links[39] == -1)
     assert 39 not in graph.links
+
+
+def test_rows_that_nobody_leads_to_are_linked_from_those_near_them() -> None:
+    vectors = vectors_of(1_000)
+    graph = graph_of(content_of(index_of(vectors)), vectors)
+    lost = np.setdiff1d(np.arange(10, 1_000, 99), graph.upper_rows).astype(np.int32)
+    for line in graph.links:
+        kept = line[(line >= 0) & ~np.isin(line, lost)]
+        line[:] = -1
+        line[: len(kept)] = kept
+    assert not any(row in found(graph, vectors[row], 20)[0] for row in lost)
+    assert link_lost(graph, vectors, lost).tolist() == []
+    assert all(found(graph, vectors[row], 20)[0][0] == row for row in lost)
+
+
+def test_rows_for_which_nobody_has_a_place_stay_lost() -> None:
+    vectors = vectors_of(100)
+    graph = graph_of(content_of(index_of(vectors)), vectors)
+    graph.links[:] = np.arange(graph.links.shape[1])
+    lost = np.setdiff1d([60, 99], graph.upper_rows).astype(np.int32)
+    assert link_lost(graph, vectors, lost).tolist() == lost.tolist()
 
 
 def test_kernel_and_twin_agree_on_a_real_graph() -> None:
