@@ -5,14 +5,41 @@ import numpy as np
 from libc.stdlib cimport free, malloc
 
 from ext._heap cimport offer, sort_best_first
+from ext._lanes cimport prefetch_value
 from ext._places cimport close_places, find_place, open_places, place_t, places_t, put_place
 from ext._types cimport code_t, row_t, time_t64
+
+cdef enum:
+    AHEAD = 2  # items of the history
+    LINE_ROWS = 16  # rows of 4 bytes in a cache line of 64
 
 cdef struct gain_t:
     row_t row
     row_t because
     float total
     float largest
+
+
+cdef inline void _ask_for(
+    const row_t[::1] history_rows, Py_ssize_t h, const time_t64[::1] offsets, const row_t[::1] rows,
+    const code_t[::1] codes, const float[::1] scales
+) noexcept nogil:
+    """Asks for the cache lines of a later history item: where its list is, and of a sooner one's: the list."""
+    cdef Py_ssize_t entry, items = offsets.shape[0] - 1, n = history_rows.shape[0]
+    cdef row_t later
+    if 0 <= h + 2 * AHEAD < n:
+        later = history_rows[h + 2 * AHEAD]
+        if 0 <= later < items:
+            prefetch_value(&offsets[later])
+            prefetch_value(&scales[later])
+    if 0 <= h + AHEAD < n:
+        later = history_rows[h + AHEAD]
+        if 0 <= later < items:
+            entry = offsets[later]
+            while entry < offsets[later + 1]:
+                prefetch_value(&rows[entry])
+                prefetch_value(&codes[entry])
+                entry += LINE_ROWS
 
 
 cdef Py_ssize_t _accumulate(
@@ -31,8 +58,9 @@ cdef Py_ssize_t _accumulate(
     cdef float gain, weight
     cdef place_t* slot
     cdef gain_t* known
-    for h in range(history_rows.shape[0]):
-        row = history_rows[h]
+    for h in range(-2 * AHEAD, history_rows.shape[0]):
+        _ask_for(history_rows, h, offsets, rows, codes, scales)
+        row = history_rows[h] if h >= 0 else -1
         if row < 0 or row >= items:
             continue
         weight = history_weights[h] * scales[row]
