@@ -18,8 +18,10 @@ if KERNELS == "numpy":
         accumulate_neighbours,
         assemble_cross_features,
         blend_candidates,
+        count_until_wanted,
         decode_ids,
         encode_items,
+        encode_user_input,
         exact_search,
         find_reasons,
         find_rows,
@@ -43,7 +45,7 @@ elif KERNELS == "compiled":
         from ext.graph import search_graph
         from ext.history import summarize_history
         from ext.keys import find_rows
-        from ext.masks import keep_codes, keep_flags, keep_not_expired, keep_not_in
+        from ext.masks import count_until_wanted, keep_codes, keep_flags, keep_not_expired, keep_not_in
         from ext.mmr import mmr_select
         from ext.neighbours import accumulate_neighbours
         from ext.reply import decode_ids, encode_items, find_reasons
@@ -51,6 +53,7 @@ elif KERNELS == "compiled":
         from ext.scoring import exact_search, score_candidates
         from ext.topk import top_k
         from ext.towers import tower_forward
+        from ext.user_input import encode_user_input
         from ext.weights import weigh_items
     except ModuleNotFoundError as error:
         raise ImportError(
@@ -65,8 +68,10 @@ __all__ = [
     "accumulate_neighbours",
     "assemble_cross_features",
     "blend_candidates",
+    "count_until_wanted",
     "decode_ids",
     "encode_items",
+    "encode_user_input",
     "exact_search",
     "find_reasons",
     "find_rows",

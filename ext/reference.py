@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ext.graph_reference import search_graph
-from ext.history_reference import Halves, find_rows, from_halves, summarize_history, weigh_items
+from ext.history_reference import (
+    Halves,
+    encode_user_input,
+    find_rows,
+    from_halves,
+    summarize_history,
+    weigh_items,
+)
 from ext.reply_reference import decode_ids, encode_items, find_reasons, read_plain_request
 
 Rows = NDArray[np.int32]
@@ -25,8 +32,10 @@ __all__ = [
     "accumulate_neighbours",
     "assemble_cross_features",
     "blend_candidates",
+    "count_until_wanted",
     "decode_ids",
     "encode_items",
+    "encode_user_input",
     "exact_search",
     "find_reasons",
     "find_rows",
@@ -156,6 +165,13 @@ def keep_flags(rows: Rows, flags: NDArray[np.uint8], required: int, forbidden: i
 def keep_not_in(rows: Rows, excluded_sorted: Rows) -> Mask:
     """Returns which rows are not in an ascending list, bool[n]."""
     return ~np.isin(rows, excluded_sorted)
+
+
+def count_until_wanted(rows: Rows, excluded_sorted: Rows, wanted: int) -> int:
+    """Returns the length of the shortest beginning of rows with so many that are not in an ascending list; all of them
+    where there are fewer."""
+    places = np.flatnonzero(keep_not_in(rows, excluded_sorted))
+    return int(places[wanted - 1]) + 1 if 0 < wanted <= len(places) else len(rows) if wanted else 0
 
 
 def keep_codes(rows: Rows, codes: Rows, allowed_sorted: Rows) -> Mask:

@@ -22,7 +22,7 @@ from perf.machine import machine_facts
 
 MODULES = (
     "blend", "cross_features", "graph", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "topk",
-    "towers", "weights",
+    "towers", "user_input", "weights",
 )  # fmt: skip
 ROUND_S = 0.05
 TABLE_WIDTH = 130

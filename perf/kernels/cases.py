@@ -16,6 +16,7 @@ VARIANTS = 128
 SHOWN = 20
 LINKS = 32
 CLUSTER_ROWS = 1_000
+USER_STARTS = np.cumsum([0, 8, 4, 16, 5, 32, 3, 32, 4, 7, DIMS, DIMS]).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,11 @@ def _filters(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[C
     return [
         Case("keep_flags", "500", tuple((rows, columns["flags"], 1, 12) for rows in chosen)),
         Case("keep_not_in", "500 against 200", tuple((rows, excluded) for rows in chosen)),
+        Case(
+            "count_until_wanted",
+            "200 of 250 against 200",
+            tuple((rows[:250], excluded, 200) for rows in chosen),
+        ),
         Case("keep_codes", "500 against 5", tuple((rows, columns["category"], allowed) for rows in chosen)),
         Case("keep_not_expired", "500", tuple((rows, columns["expire"], 1_000) for rows in chosen)),
     ]
@@ -138,6 +144,12 @@ def _user(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case
     layers = [
         rng.standard_normal(s, np.float32) / 10 for s in ((239, 128), 128, (128, 64), 64, (64, DIMS), DIMS)
     ]
+    encoded = (
+        USER_STARTS, 3, 1, 12, np.array([9, 2, 300, 4], np.float32), np.array([3, 1, -1], np.int32),
+        rng.integers(0, 32, 500, np.int32), np.array([7, 2, 5], np.int32), rng.integers(0, 32, 2_000, np.int32),
+        np.array([1, 1 / 2, 1 / 3], np.float32), np.array([3, 90], np.float32), 0.0, 0.5, 0.5, 1.0, 2,
+        rng.random(DIMS, np.float32), rng.random(DIMS, np.float32),
+    )  # fmt: skip
     keys = np.sort(rng.integers(0, 2**64, len(columns["price"]), np.uint64))
     row_of_key = rng.permutation(len(keys)).astype(np.int32)
     viewed = [rng.choice(keys, HISTORY) for _ in range(VARIANTS)]
@@ -146,6 +158,7 @@ def _user(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case
         Case("find_rows", f"{HISTORY} keys", tuple((keys, row_of_key, wanted) for wanted in viewed)),
         Case("weigh_items", f"{HISTORY} events", ((*history[:3], weights, 60.0),)),
         Case("summarize_history", f"{HISTORY} events", ((*history, np.ones(16, np.float32), *item),)),
+        Case("encode_user_input", f"1 user, {USER_STARTS[-1]}", (encoded,)),
         Case("tower_forward", "1 user, 239-128-64-64", ((x, *layers),)),
     ]
 

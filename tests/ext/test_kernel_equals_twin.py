@@ -24,6 +24,7 @@ top_k = importlib.import_module("ext.topk").top_k
 tower_forward = importlib.import_module("ext.towers").tower_forward
 weigh_items = importlib.import_module("ext.weights").weigh_items
 
+encode_user_input = importlib.import_module("ext.user_input").encode_user_input
 read_plain_request = importlib.import_module("ext.request").read_plain_request
 reply = importlib.import_module("ext.reply")
 
@@ -117,6 +118,33 @@ def test_blend_candidates(seed, sizes, limit, share_nan):
     quotas = rng.integers(0, 20, len(sizes)).astype(np.int32)
     inputs = [read_only(a) for a in (rows, scores, offsets, weights, quotas)]
     same(blend_candidates(*inputs, limit), reference.blend_candidates(*inputs, limit))
+
+
+@given(
+    seeds,
+    st.tuples(st.integers(-5, 20), st.integers(-5, 20), st.integers(-1, 99), st.integers(-2, 20)),
+    st.sampled_from([-1, 0, 3, 364.5, 365, 9_999]),
+)
+def test_encode_user_input(seed, enums, absent_days):
+    rng = np.random.default_rng(seed)
+    age, gender, cluster, page = enums
+    starts = np.cumsum([0, 8, 4, 16, 5, 6, 3, 6, 4, 7, 3, 2]).astype(np.int32)
+    codes = [rng.integers(-1, 9, 3).astype(np.int32) for _ in range(2)]
+    buckets = [rng.integers(0, 6, 9).astype(np.int32) for _ in range(2)]
+    inputs = (
+        starts, age, gender, cluster, f32([*rng.integers(0, 99, 3), absent_days]), codes[0], buckets[0], codes[1],
+        buckets[1], f32([1, 0.5, 0.25]), f32(rng.choice([-1, 0, 2.5, 1e6], 2)), *rng.random(4), page,
+        f32(rng.random(3)), f32(rng.random(2)),
+    )  # fmt: skip
+    ours, theirs = encode_user_input(*inputs), reference.encode_user_input(*inputs)
+    assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@given(st.lists(st.integers(0, 9), max_size=30), st.sets(st.integers(0, 9)), st.integers(0, 12))
+def test_count_until_wanted(rows, excluded, wanted):
+    inputs = (np.array(rows, np.int32), np.array(sorted(excluded), np.int32), wanted)
+    assert masks.count_until_wanted(*inputs) == reference.count_until_wanted(*inputs)
 
 
 @given(seeds, st.integers(0, 50))

@@ -25,6 +25,7 @@ MODULES = (
     "scoring",
     "topk",
     "towers",
+    "user_input",
     "weights",
 )
 
@@ -104,6 +105,7 @@ ONE_LONGER = [
     *[("exact_search", 0), ("mmr_select", 1), ("mmr_select", 2)],
     *[("tower_forward", at) for at in (1, 2, 3, 4, 5, 6)],
     *[("find_reasons", at) for at in (1, 2)],
+    *[("encode_user_input", at) for at in (0, 4, 10, 16, 17)],
     *[("search_graph", at) for at in (0, 1, 2, 3, 4, 5)],
     *[("find_rows", 1), ("weigh_items", 1), ("weigh_items", 2), ("weigh_items", 3)],
     *[("encode_items", at) for at in (1, 2, 3)],
@@ -128,6 +130,7 @@ def test_lengths_that_do_not_fit_together_are_refused(name, at):
         ("blend_candidates", 2, np.array([0, 200, 400, 501], np.int32)),
         ("blend_candidates", 2, np.array([-1, 200, 400, 500], np.int32)),
         ("top_k", 1, -1),
+        ("count_until_wanted", 2, -1),
         ("search_graph", 6, 0),
         ("search_graph", 7, -1),
         ("mmr_select", 3, -1),
