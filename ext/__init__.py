@@ -19,6 +19,7 @@ if KERNELS == "numpy":
         assemble_cross_features,
         blend_candidates,
         decode_ids,
+        encode_candidates,
         encode_items,
         exact_search,
         find_reasons,
@@ -31,6 +32,7 @@ if KERNELS == "numpy":
         read_plain_request,
         score_candidates,
         summarize_history,
+        take_scores,
         top_k,
         tower_forward,
         weigh_items,
@@ -47,6 +49,7 @@ elif KERNELS == "compiled":
         from ext.reply import decode_ids, encode_items, find_reasons
         from ext.request import read_plain_request
         from ext.scoring import exact_search, score_candidates
+        from ext.tensors import encode_candidates, take_scores
         from ext.topk import top_k
         from ext.towers import tower_forward
         from ext.weights import weigh_items
@@ -64,6 +67,7 @@ __all__ = [
     "assemble_cross_features",
     "blend_candidates",
     "decode_ids",
+    "encode_candidates",
     "encode_items",
     "exact_search",
     "find_reasons",
@@ -76,6 +80,7 @@ __all__ = [
     "read_plain_request",
     "score_candidates",
     "summarize_history",
+    "take_scores",
     "top_k",
     "tower_forward",
     "weigh_items",

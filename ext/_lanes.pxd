@@ -24,4 +24,5 @@ cdef extern from "ext/_lanes.h" nogil:
         ) noexcept nogil
     const loops_t* machine_loops() noexcept
     float half_value(unsigned short half) noexcept
+    void prefetch_vector(const float* vector, Py_ssize_t dims) noexcept
     void prefetch_value(const void* value) noexcept

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ext.history_reference import Halves, find_rows, from_halves, summarize_history, weigh_items
 from ext.reply_reference import decode_ids, encode_items, find_reasons, read_plain_request
+from ext.tensors_reference import encode_candidates, take_scores
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -25,6 +26,7 @@ __all__ = [
     "assemble_cross_features",
     "blend_candidates",
     "decode_ids",
+    "encode_candidates",
     "encode_items",
     "exact_search",
     "find_reasons",
@@ -37,6 +39,7 @@ __all__ = [
     "read_plain_request",
     "score_candidates",
     "summarize_history",
+    "take_scores",
     "top_k",
     "tower_forward",
     "weigh_items",

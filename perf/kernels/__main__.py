@@ -21,7 +21,7 @@ from perf.kernels.cases import ROWS, Case, make_cases
 from perf.machine import machine_facts
 
 MODULES = (
-    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "topk",
+    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "tensors", "topk",
     "towers", "weights",
 )  # fmt: skip
 ROUND_S = 0.05

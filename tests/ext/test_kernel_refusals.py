@@ -22,6 +22,7 @@ MODULES = (
     "reply",
     "request",
     "scoring",
+    "tensors",
     "topk",
     "towers",
     "weights",
