@@ -20,6 +20,7 @@ if KERNELS == "numpy":
         blend_candidates,
         count_until_wanted,
         decode_ids,
+        encode_candidates,
         encode_items,
         encode_user_input,
         exact_search,
@@ -34,6 +35,7 @@ if KERNELS == "numpy":
         score_candidates,
         search_graph,
         summarize_history,
+        take_scores,
         top_k,
         tower_forward,
         weigh_items,
@@ -51,6 +53,7 @@ elif KERNELS == "compiled":
         from ext.reply import decode_ids, encode_items, find_reasons
         from ext.request import read_plain_request
         from ext.scoring import exact_search, score_candidates
+        from ext.tensors import encode_candidates, take_scores
         from ext.topk import top_k
         from ext.towers import tower_forward
         from ext.user_input import encode_user_input
@@ -70,6 +73,7 @@ __all__ = [
     "blend_candidates",
     "count_until_wanted",
     "decode_ids",
+    "encode_candidates",
     "encode_items",
     "encode_user_input",
     "exact_search",
@@ -84,6 +88,7 @@ __all__ = [
     "score_candidates",
     "search_graph",
     "summarize_history",
+    "take_scores",
     "top_k",
     "tower_forward",
     "weigh_items",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ext._lanes cimport half_value, prefetch_halves, prefetch_value
+from ext._lanes cimport half_value, prefetch_value
 from ext._preferences cimport EVENT_TYPES, PREFERENCES, PURCHASE
 from ext._preferences cimport collect, quantile, sort_prices, write_strongest
 from ext._rows cimport check_rows
@@ -14,6 +14,7 @@ cdef enum:
     DAY_S = 86400
     SESSION_GAP_S = 1800
     POOLED_EVENTS_MAX = 50
+    LINE_HALVES = 32  # in a cache line of 64 bytes
 
 
 cdef void _count(
@@ -59,6 +60,13 @@ cdef void _pool(
         out[d] = <float>(total[d] / pooled) if pooled else 0
 
 
+cdef inline void _ask_for_vector(const half_t* vector, Py_ssize_t dims) noexcept nogil:
+    cdef Py_ssize_t d = 0
+    while d < dims:
+        prefetch_value(vector + d)
+        d += LINE_HALVES
+
+
 cdef void _ask_for(
     const row_t[::1] rows, Py_ssize_t n, const row_t[::1] category, const row_t[::1] brand, const float[::1] price,
     const half_t[:, ::1] title_embeddings, const half_t[:, ::1] history_embeddings
@@ -72,8 +80,8 @@ cdef void _ask_for(
             prefetch_value(&price[rows[i]])
     for i in range(max(n - POOLED_EVENTS_MAX, 0), n):
         if rows[i] >= 0:
-            prefetch_halves(&title_embeddings[rows[i], 0], title_embeddings.shape[1])
-            prefetch_halves(&history_embeddings[rows[i], 0], history_embeddings.shape[1])
+            _ask_for_vector(&title_embeddings[rows[i], 0], title_embeddings.shape[1])
+            _ask_for_vector(&history_embeddings[rows[i], 0], history_embeddings.shape[1])
 
 
 def summarize_history(

@@ -22,6 +22,7 @@ from ext.history_reference import (
     weigh_items,
 )
 from ext.reply_reference import decode_ids, encode_items, find_reasons, read_plain_request
+from ext.tensors_reference import encode_candidates, take_scores
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -34,6 +35,7 @@ __all__ = [
     "blend_candidates",
     "count_until_wanted",
     "decode_ids",
+    "encode_candidates",
     "encode_items",
     "encode_user_input",
     "exact_search",
@@ -48,6 +50,7 @@ __all__ = [
     "score_candidates",
     "search_graph",
     "summarize_history",
+    "take_scores",
     "top_k",
     "tower_forward",
     "weigh_items",

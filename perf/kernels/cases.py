@@ -13,6 +13,7 @@ NEIGHBOURS = 100
 CANDIDATES = 500
 DIMS = 64
 VARIANTS = 128
+BATCHED = 8
 SHOWN = 20
 LINKS = 32
 CLUSTER_ROWS = 1_000
@@ -51,6 +52,7 @@ def make_cases(seed: int = 7, rows: int = ROWS) -> list[Case]:
         _filters,
         _user,
         _ranking,
+        _model_server,
         _reply,
     ]
     return [case for make in makers for case in make(rng, columns)]
@@ -190,6 +192,25 @@ def _ranking(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[C
         Case("score_candidates", "500 x 64", tuple((rows, *model) for rows in chosen)),
         Case("exact_search", "500 x 64", tuple((user, columns["vectors"], rows) for rows in chosen)),
         Case("mmr_select", "40 -> 20", ((*order, 20, 0.3, 5),)),
+    ]
+
+
+def _model_server(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:
+    chosen = _candidates(rng, len(columns["price"]))
+    features = rng.random((1, 239), np.float32)
+    cross = rng.random((CANDIDATES, 10), np.float32)
+    scored = rng.random((CANDIDATES, 2), np.float32)
+    batches = [
+        [(features, rows, cross, columns["vectors"], 7) for rows in chosen[at : at + BATCHED]]
+        for at in range(0, VARIANTS, BATCHED)
+    ]
+    return [
+        Case(
+            "encode_candidates",
+            f"{BATCHED} x {CANDIDATES}",
+            tuple((b"header", users, 512) for users in batches),
+        ),
+        Case("take_scores", f"{CANDIDATES}", ((scored, chosen[0], 7),)),
     ]
 
 

@@ -23,6 +23,7 @@ MODULES = (
     "reply",
     "request",
     "scoring",
+    "tensors",
     "topk",
     "towers",
     "user_input",

@@ -66,6 +66,28 @@ def test_a_missing_item_is_noticed(tmp_path: Path) -> None:
     assert find_lost(index, vectors, 5).tolist() == [99]
 
 
+def test_what_searches_for_others_show_counts_as_found_but_nothing_that_is_missing_does() -> None:
+    vectors = _clustered(3_000, 60)
+    vectors[1000:1100] = vectors[1000]
+    index = Index(ndim=64, metric="cos", dtype="i8", connectivity=8, expansion_add=16, expansion_search=16)
+    there = np.setdiff1d(np.arange(3_000), [0, 77, 2_999])
+    index.add(there.astype(np.uint64), vectors[there], threads=1)
+    by_itself = find_lost(index, vectors, 20)
+    lost = find_lost(index, vectors, 20, by_others=True)
+    assert {0, 77, 2_999} <= set(lost.tolist()) <= set(by_itself.tolist())
+    shown = set(np.asarray(index.search(vectors, 20).keys).ravel().tolist())
+    crowded_out = set(range(1_000, 1_100))
+    assert set(range(3_000)) - set(lost.tolist()) <= shown | crowded_out
+
+
+def test_a_large_index_is_checked_by_what_its_searches_show(tmp_path: Path) -> None:
+    vectors = _clustered(3_000, 60)
+    options = AnnOptions(found_among=20, unreached_share_max=0.01, relinks=0)
+    report = build_ann_index(vectors, tmp_path / "index", options)
+    index = opened(tmp_path / "index")
+    assert report.unreached_rows.tolist() == find_lost(index, vectors, 20, by_others=True).tolist()
+
+
 def test_a_few_items_that_are_not_found_are_named_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
