@@ -25,6 +25,7 @@ _METRICS = {
     "validation_embedding_recall_20": "embedding alone, recall@20",
     "validation_embedding_ndcg_20": "embedding alone, NDCG@20",
     "validation_blend_ndcg_20": "candidates as blended, NDCG@20 within the list",
+    "validation_best_source_ndcg_20": "candidates of the best source alone, NDCG@20 within the list",
     "validation_ranked_ndcg_20": "candidates as ranked, NDCG@20 within the list",
 }
 
@@ -55,7 +56,8 @@ def train(
     blend = BlendOptions.of(
         weights, retrieval.candidates_max, retrieval.history_half_life_days, retrieval.fusion
     )
-    options = TrainOptions(blend=blend).with_seed(seed, threads)
+    choose = retrieval.weights_from == "release"
+    options = TrainOptions(blend=blend, choose_blend=choose).with_seed(seed, threads)
     options = replace(options, towers=replace(options.towers, epochs_max=epochs_max))
     with told_errors(), TrainingProgress() as progress:
         summary = train_work(settings.data_dir / "work", options, progress.report)
