@@ -18,6 +18,8 @@ from offline.model.padded_lists import PaddedLists
 from offline.model.validation import RetrievalQuality
 
 STEPS = 10
+GAIN_ERRORS = 2.0
+"""The best of so many weights is partly luck."""
 LISTS_MIN = 20
 """With fewer, the best weights are those of luck."""
 
@@ -41,14 +43,15 @@ class ChosenWeights:
 def choose_weights(lists: PaddedLists, given: Weights, *, choose: bool = True) -> ChosenWeights:
     """Returns the weights with the best mean of recall and NDCG, of all in steps of 1 / STEPS.
 
-    lists: each with a chosen candidate. The given weights stay unless others are better by more than the gain's
-    standard error over the lists, where there are fewer than LISTS_MIN, and where `choose` is not set.
+    lists: each with a chosen candidate. The given weights stay unless others are better by more than GAIN_ERRORS of
+    the gain's standard errors over the lists, where there are fewer than LISTS_MIN, and where `choose` is not set.
     """
     given = shares(given)
     tried = {weights: _qualities(lists, weights) for weights in dict.fromkeys((given, *_grid()))}
     best = max(tried, key=lambda weights: float(tried[weights].mean()))
     gain = (tried[best] - tried[given]).mean(1)
-    if not choose or len(lists) < LISTS_MIN or float(gain.mean()) <= float(gain.std()) / len(lists) ** 0.5:
+    error = float(gain.std()) / len(lists) ** 0.5
+    if not choose or len(lists) < LISTS_MIN or float(gain.mean()) <= GAIN_ERRORS * error:
         best = given
     alone = max((mean_quality(tried[weights]) for weights in ALONE), key=lambda quality: quality.target)
     return ChosenWeights(best, mean_quality(tried[best]), mean_quality(tried[given]), alone)
