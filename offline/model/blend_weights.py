@@ -29,15 +29,12 @@ ALONE: tuple[Weights, ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class ChosenWeights:
-    """weights: of collaborative, embedding, popularity; they sum to 1. quality: theirs on the lists.
-
-    given, best_source: the quality of the weights that were given, and of the best source alone.
-    """
+    """weights: of collaborative, embedding, popularity; they sum to 1. quality: theirs on the lists. given: that of the
+    weights that were given."""
 
     weights: Weights
     quality: RetrievalQuality
     given: RetrievalQuality
-    best_source: RetrievalQuality
 
 
 def choose_weights(lists: PaddedLists, given: Weights, *, choose: bool = True) -> ChosenWeights:
@@ -53,8 +50,7 @@ def choose_weights(lists: PaddedLists, given: Weights, *, choose: bool = True) -
     error = float(gain.std()) / len(lists) ** 0.5
     if not choose or len(lists) < LISTS_MIN or float(gain.mean()) <= GAIN_ERRORS * error:
         best = given
-    alone = max((mean_quality(tried[weights]) for weights in ALONE), key=lambda quality: quality.target)
-    return ChosenWeights(best, mean_quality(tried[best]), mean_quality(tried[given]), alone)
+    return ChosenWeights(best, mean_quality(tried[best]), mean_quality(tried[given]))
 
 
 def blend_quality(lists: PaddedLists, weights: Weights) -> RetrievalQuality:

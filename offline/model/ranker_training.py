@@ -43,7 +43,8 @@ class RankerOptions:
 class FittedRanker:
     """What to put into the model.
 
-    blend: the weights of the sources. quality, blend_quality: on the lists held back, recall within a list's chosen.
+    blend: the weights of the sources. quality, blend_quality, source_quality: of the ranker, the blend and the best
+    source alone on the lists held back, recall within a list's chosen.
     """
 
     head: CrossHead
@@ -53,6 +54,7 @@ class FittedRanker:
     blend: ChosenWeights
     quality: RetrievalQuality
     blend_quality: RetrievalQuality
+    source_quality: RetrievalQuality
 
     def install(self, model: TwoTowerModel) -> None:
         """Puts the head and the two numbers into a model whose towers were trained alike."""
@@ -119,7 +121,8 @@ def fit_ranker(
     held_back = padded.part(everything[begin:])
     epochs, quality = _choose_epochs(padded.part(everything[:begin]), held_back, dot_scale, options, report)
     blended = blend_quality(held_back, blend.weights)
-    if _loses(quality, [blended, *(blend_quality(held_back, weights) for weights in ALONE)]):
+    alone = [blend_quality(held_back, weights) for weights in ALONE]
+    if _loses(quality, [blended, *alone]):
         head, weight, quality = blend_head(blend.weights), 0.0, blended
     else:
         scorer = _train(padded, dot_scale, options, epochs)
@@ -127,7 +130,8 @@ def fit_ranker(
     with torch.no_grad():
         scores = padded.dot * weight + head(padded.cross)
         bias = -float(_served_logits(scores.masked_fill(~padded.real, PADDING)).mean())
-    return FittedRanker(head, weight, bias, len(useful), blend, quality, blended)
+    best_alone = max(alone, key=lambda rival: rival.target)
+    return FittedRanker(head, weight, bias, len(useful), blend, quality, blended, best_alone)
 
 
 def _loses(quality: RetrievalQuality, rivals: Sequence[RetrievalQuality]) -> bool:

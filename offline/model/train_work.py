@@ -71,7 +71,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrainSummary:
-    """What was trained: counts, metrics by name, seconds."""
+    """What was trained: counts, metrics by name, seconds. blend_weights: those that were chosen; None = none were."""
 
     model_version: str
     items: int
@@ -79,6 +79,7 @@ class TrainSummary:
     examples: int
     epochs: int
     metrics: Mapping[str, float]
+    blend_weights: BlendWeights | None
     seconds: float
 
 
@@ -119,6 +120,7 @@ def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSu
         examples=len(data.example_rows),
         epochs=towers.epochs,
         metrics=metrics,
+        blend_weights=chosen,
         seconds=time.monotonic() - started,
     )
 
@@ -198,9 +200,9 @@ def _metrics(towers: FittedTowers, ranker: FittedRanker | None) -> dict[str, flo
     if ranker is not None:
         metrics["validation_ranked_ndcg_20"] = ranker.quality.ndcg
         metrics["validation_blend_ndcg_20"] = ranker.blend_quality.ndcg
-        metrics["validation_given_blend_ndcg_20"] = ranker.blend.given.ndcg
-        metrics["validation_chosen_blend_ndcg_20"] = ranker.blend.quality.ndcg
-        metrics["validation_best_source_ndcg_20"] = ranker.blend.best_source.ndcg
+        metrics["validation_best_source_ndcg_20"] = ranker.source_quality.ndcg
+        metrics["blend_choice_ndcg_20"] = ranker.blend.quality.ndcg
+        metrics["blend_choice_default_ndcg_20"] = ranker.blend.given.ndcg
     return metrics
 
 

@@ -102,6 +102,10 @@ def _print(summary: TrainSummary) -> None:
     table.add_row("items", f"{summary.items:,}")
     table.add_row("requests, examples", f"{summary.queries:,}, {summary.examples:,}")
     table.add_row("epochs", f"{summary.epochs}")
+    if summary.blend_weights is not None:
+        table.add_row(
+            "weights chosen for the blend", " / ".join(f"{weight:g}" for weight in summary.blend_weights)
+        )
     for name, title in _METRICS.items():
         if name in summary.metrics:
             table.add_row(title, f"{summary.metrics[name]:.4f}")
