@@ -74,8 +74,9 @@ REPEAT_BLEND_WEIGHT = 1.0
 Floats = NDArray[np.float32]
 WeightsFrom = Literal["release", "settings"]
 
-SHORTLIST_FACTOR = 2
-"""Re-ranking sees this many times as many candidates as the list is long."""
+SHORTLIST_FACTOR = 5
+"""Re-ranking sees this many times as many candidates as the list is long: of fewer, most may be of the user's two or three
+dearest categories, and then no cap and no diversity term finds others."""
 
 RECOMMEND_KINDS = (
     SourceKind.CONTEXT_NEIGHBOURS,
