@@ -80,6 +80,18 @@ def test_blend_takes_the_weights_of_the_release_or_those_of_the_settings(
         np.testing.assert_allclose(batch.blend, scores @ np.array(expected), atol=1e-5)
 
 
+def test_cap_holds_though_the_best_candidates_are_of_one_category(shop: Shop) -> None:
+    """Ann's category has some 40 items, twice what is asked for, and all of them are better than any other."""
+    capped = shop_over(
+        shop.small, shop.release, {"HOME": ScenarioValues(page_type="HOME", mmr_weight=0, category_cap=6)}
+    )
+    capped.users.records = shop.users.records
+    batch = capped.engine.recommend(capped.query(replace(ANN, num_items=18)))
+    counts = np.bincount(capped.release.arrays.category[batch.rows])
+    assert len(batch) == 18
+    assert counts.max() == 6
+
+
 def test_candidates_are_limited(shop: Shop) -> None:
     few = shop_over(shop.small, shop.release, retrieval=replace(RETRIEVAL, candidates_max=20))
     few.users.records = shop.users.records
