@@ -40,11 +40,14 @@ class Sources:
     item_vectors: Floats
 
 
+DEFAULT_WEIGHTS = (0.4, 0.4, 0.2)
+
+
 @dataclass(frozen=True, slots=True)
 class BlendOptions:
     """As the server's retrieval settings: weights and quotas of collaborative, embedding, popularity."""
 
-    weights: tuple[float, float, float] = (0.4, 0.4, 0.2)
+    weights: tuple[float, float, float] = DEFAULT_WEIGHTS
     quotas: tuple[int, int, int] = (200, 200, 100)
     history_half_life_days: float = 365.0
     fusion: Fusion = "score"
