@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from perf.faults.__main__ import run_alone
 from perf.faults.front_load import (
     REPOSITORY,
     Load,
@@ -23,7 +24,8 @@ from perf.faults.front_load import (
     run_load,
     start_load,
 )
-from perf.faults.front_server import Report, front_server, wait_until
+from perf.faults.front_server import front_server, wait_until
+from perf.faults.report import Report
 from tests.support.server_process import ServerProcess
 
 SECONDS = 8.0
@@ -227,3 +229,7 @@ def is_closed(connection: socket.socket) -> bool:
     except OSError:
         return True
     return True
+
+
+if __name__ == "__main__":
+    run_alone(run)

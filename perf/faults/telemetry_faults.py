@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import grpc
 from shortlist.v1 import recommendation_service_pb2 as pb
 from shortlist.v1.event_types_pb2 import PageType
 from shortlist.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
 
+from perf.faults.__main__ import run_alone
+from perf.faults.report import Report
 from perf.serving.open_loop import open_loop
 from perf.telemetry.cost import measure
 from perf.telemetry.worlds import collector, cpu_s, make_data, measured_server, port_of
@@ -31,14 +32,6 @@ KEPT = 1_000
 COUNTED = 3_000
 METHOD = "shortlist.v1.RecommendationService/Recommend"
 UNSENT = 'shortlist_telemetry_dropped_total{what="traces_unsent"}'
-
-
-class Report(Protocol):
-    """Where results go."""
-
-    def add(self, name: str, passed: bool, figure: str, bar: str) -> None:
-        """Adds one."""
-        ...
 
 
 def run(report: Report) -> None:
@@ -221,18 +214,5 @@ def _stub(server: ServerProcess) -> Iterator[RecommendationServiceStub]:
         yield RecommendationServiceStub(channel)
 
 
-class _Printed:
-    """A report for a run of this module alone."""
-
-    failed = 0
-
-    def add(self, name: str, passed: bool, figure: str, bar: str) -> None:
-        """Prints one line."""
-        self.failed += not passed
-        print(f"{'passed' if passed else 'FAILED'}  {name}: {figure} (bar: {bar})", flush=True)
-
-
 if __name__ == "__main__":
-    printed = _Printed()
-    run(printed)
-    raise SystemExit(min(printed.failed, 1))
+    run_alone(run)
