@@ -154,8 +154,9 @@ def test_a_restart_asked_for_in_the_middle_of_one_follows_it(supervisor: Supervi
     supervisor.restart()
     tick_until(
         supervisor,
-        lambda: not serving_pids(supervisor) & (first | middle)
-        and len(supervisor.statuses()) == OPTIONS.workers,
+        lambda: (
+            not serving_pids(supervisor) & (first | middle) and len(supervisor.statuses()) == OPTIONS.workers
+        ),
     )
 
 
