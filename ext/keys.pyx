@@ -17,11 +17,11 @@ cdef enum:
     GUESSES = 2
 
 
-cdef inline Py_ssize_t _guess(const uint64_t[::1] keys, uint64_t wanted) noexcept nogil:
+cdef inline Py_ssize_t _about(const uint64_t[::1] keys, uint64_t wanted) noexcept nogil:
     """Returns about where a key stands, in bounds, if keys are spread evenly; anything else if they are not."""
-    cdef Py_ssize_t n = keys.shape[0], at = <Py_ssize_t>high_product(wanted, <uint64_t>n), guess
+    cdef Py_ssize_t n = keys.shape[0], at = <Py_ssize_t>high_product(wanted, <uint64_t>n), _guess
     cdef double spacing = 18446744073709551616.0 / <double>n
-    for guess in range(GUESSES):
+    for _guess in range(GUESSES):
         at += <Py_ssize_t>(<double><int64_t>(wanted - keys[at]) / spacing)
         at = 0 if at < 0 else (n - 1 if at >= n else at)
     return at
@@ -30,7 +30,7 @@ cdef inline Py_ssize_t _guess(const uint64_t[::1] keys, uint64_t wanted) noexcep
 cdef inline Py_ssize_t _place(const uint64_t[::1] keys, uint64_t wanted) noexcept nogil:
     """Returns the place of the first key that is not smaller: from the guess outwards, then by halves."""
     cdef Py_ssize_t n = keys.shape[0], low, high, middle, step = 1
-    low = high = _guess(keys, wanted)
+    low = high = _about(keys, wanted)
     while low > 0 and keys[low] >= wanted:
         high = low
         low = max(low - step, 0)

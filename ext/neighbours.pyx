@@ -80,7 +80,8 @@ def accumulate_neighbours(
     cdef Py_ssize_t count, i, size = 0
     with nogil:
         count = _accumulate(
-            history_rows, history_weights, offsets, rows, codes, scales, scratch_scores, scratch_because, largest, touched
+            history_rows, history_weights, offsets, rows, codes, scales,
+            scratch_scores, scratch_because, largest, touched,
         )
         if k > 0:
             for i in range(count):

@@ -22,7 +22,7 @@ cdef inline bint _is_plain(const uint8_t* text, Py_ssize_t size) noexcept nogil:
 
 
 def read_plain_request(bytes raw not None, Py_ssize_t id_bytes_max):
-    """Returns (user_id, page_type, num_items) of a RecommendRequest with nothing else in it, or None: see ext.reference."""
+    """Returns (user_id, page_type, num_items) of a RecommendRequest with nothing else, or None: see ext.reference."""
     cdef const uint8_t* at = <const uint8_t*>PyBytes_AS_STRING(raw)
     cdef const uint8_t* end = at + PyBytes_GET_SIZE(raw)
     cdef const uint8_t* user = NULL

@@ -26,7 +26,7 @@ def main() -> None:
             continue
         run_script(report, name, run)
     report.write(arguments.json)
-    print(f"\n{table(report)}\n{arguments.json} holds them")
+    print(f"\n{table(report.figures)}\n{arguments.json} holds them")
     sys.exit(0 if report.passed else 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -26,10 +27,10 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One test whose pass mark is about several figures at once. name: begins with the test's, such as T10."""
+class Verdict:
+    """What a script judged by several figures at once. measured, mark: as a person reads them."""
 
-    name: str
+    test: str
     passed: bool
     measured: str
     mark: str
@@ -37,11 +38,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """Figures in the order in which they were measured. quick: shorter phases, for a look at the scripts themselves."""
+    """Figures and verdicts in the order in which they were measured. quick: shorter phases, for a look at the scripts themselves."""
 
     quick: bool = False
-    figures: list[Figure] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    figures: list[Figure | Verdict] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def at_most(self, test: str, what: str, measured: float, mark: float, unit: str) -> None:
@@ -50,11 +50,11 @@ class Report:
         self.figures.append(figure)
         print(_line(figure), flush=True)
 
-    def add(self, name: str, passed: bool, measured: str, mark: str) -> None:
-        """Adds what a test found whose mark is about several figures at once, and prints it."""
-        finding = Finding(name, bool(passed), measured, mark)
-        self.findings.append(finding)
-        print(_finding_line(finding), flush=True)
+    def add(self, test: str, passed: bool, measured: str, mark: str) -> None:
+        """Adds a verdict and prints it. test: its name in the list of fault tests, and what it looked at."""
+        verdict = Verdict(test, passed, measured, mark)
+        self.figures.append(verdict)
+        print(_line(verdict), flush=True)
 
     def failed(self, what: str) -> None:
         """Notes a script that could not measure at all."""
@@ -64,8 +64,7 @@ class Report:
     @property
     def passed(self) -> bool:
         """Returns whether every figure is within its mark and every script ran."""
-        held = [each.passed for each in (*self.figures, *self.findings)]
-        return not self.failures and all(held)
+        return not self.failures and all(figure.passed for figure in self.figures)
 
     def write(self, path: Path) -> None:
         """Writes the report as JSON, with the machine that it was measured on."""
@@ -74,23 +73,19 @@ class Report:
             "machine": machine_facts(),
             "quick": self.quick,
             "figures": [{**asdict(figure), "passed": figure.passed} for figure in self.figures],
-            "findings": [asdict(finding) for finding in self.findings],
             "failures": self.failures,
         }
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def table(report: Report) -> str:
-    """Returns what was measured, as lines of a table."""
-    return "\n".join([*map(_line, report.figures), *map(_finding_line, report.findings)])
+def table(figures: Sequence[Figure | Verdict]) -> str:
+    """Returns the figures as lines of a table."""
+    return "\n".join(map(_line, figures))
 
 
-def _finding_line(finding: Finding) -> str:
-    verdict = "pass" if finding.passed else "MISS"
-    return f"{verdict}  {finding.name}: {finding.measured} (mark: {finding.mark})"
-
-
-def _line(figure: Figure) -> str:
+def _line(figure: Figure | Verdict) -> str:
     verdict = "pass" if figure.passed else "MISS"
+    if isinstance(figure, Verdict):
+        return f"{verdict}  {figure.test}: {figure.measured} (wanted: {figure.mark})"
     measured = f"{figure.measured:>10,.4g} {figure.unit}"
     return f"{verdict}  {figure.test:<4} {figure.what:<64} {measured:<18} at most {figure.at_most:,.4g}"

@@ -24,6 +24,7 @@ from server.rpc.admission_interceptor import AdmissionInterceptor
 from server.rpc.auth_interceptor import AuthInterceptor
 from server.rpc.connection_limits import ConnectionLimits
 from server.rpc.conversions.recommendations import decode_recommend
+from server.rpc.health_servicer import PatientHealthServicer
 from server.rpc.interceptors import (
     METHOD_PREFIX,
     DeadlineInterceptor,
@@ -164,7 +165,7 @@ class _Builder:
 
     def finish(self, service_names: Sequence[str]) -> RpcServer:
         """Adds health and reflection, binds the port and hands the server over."""
-        health_servicer = health.HealthServicer()
+        health_servicer = PatientHealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, self.server)
         if self._options.reflection:
             names = (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME)

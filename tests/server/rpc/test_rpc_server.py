@@ -89,6 +89,20 @@ def test_who_watches_is_told_of_a_drain_and_of_unknown_services() -> None:
         unknown.cancel()
 
 
+def test_a_watch_that_ends_does_not_wait_on_the_thread_that_serves_all() -> None:
+    with started() as (server, client):
+        server.open()
+        watched = health_pb2_grpc.HealthStub(client.channel).Watch(
+            health_pb2.HealthCheckRequest(), timeout=60
+        )
+        assert next(watched).status == SERVING
+        # Held as it is by whoever sends another watch its status, and waits for that thread.
+        with server._health._lock:
+            watched.cancel()
+            for _ in range(20):
+                assert client.recommendations.Recommend(REQUEST, timeout=20).recommendation_id == "r1"
+
+
 def test_an_announced_drain_says_not_serving_and_goes_on_answering() -> None:
     with started() as (server, client):
         server.open()
