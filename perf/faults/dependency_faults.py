@@ -22,7 +22,7 @@ from perf.faults.__main__ import run_alone
 from perf.faults.front_server import wait_for
 from perf.faults.overload_faults import resident_mb
 from perf.faults.report import Report
-from perf.faults.steady_load import SteadyLoad, by_new_users, no_failures, p99_ms, share
+from perf.faults.steady_load import SteadyLoad, by_new_users, no_failures, p99_ms, share, why_degraded
 from server.releases.mapped_release import MappedRelease
 from tests.support.redis_server import RedisServer, free_ports
 from tests.support.server_process import ServerProcess, running_server
@@ -159,6 +159,7 @@ def gray(report: Report, made: Stage, load: SteadyLoad, seconds: float) -> None:
         calls = load.between(start_s, end_s)
         no_failures(report, "T43", name, calls)
         degraded = share(calls, lambda call: call.degraded) * 100
+        print(f"      of {len(calls)} answers {why_degraded(calls) or 'none'}", flush=True)
         report.at_most("T43", f"{name}: answers that are not whole", degraded, 15, "%")
         report.at_most("T43", f"{name}: p99", p99_ms(calls), 100, "ms")
 

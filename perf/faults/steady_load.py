@@ -23,12 +23,17 @@ _TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. Times in seconds of time.monotonic(). code: name of its status."""
+    """One call. Times in seconds of time.monotonic(). code: name of its status. reasons: why its answer is degraded."""
 
     planned_s: float
     ended_s: float
     code: str
-    degraded: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def degraded(self) -> bool:
+        """Returns whether its answer is less than it should be."""
+        return bool(self.reasons)
 
     @property
     def ok(self) -> bool:
@@ -84,8 +89,9 @@ class SteadyLoad:
     def _ended(self, planned_s: float) -> Callable[[grpc.Future], None]:
         def note(done: grpc.Future) -> None:
             code = done.code()
-            degraded = code is grpc.StatusCode.OK and bool(done.result().degraded)
-            call = Call(planned_s, time.monotonic(), code.name, degraded)
+            reasons = done.result().degraded_reasons if code is grpc.StatusCode.OK else ()
+            names = tuple(map(pb.DegradedReason.Name, reasons))
+            call = Call(planned_s, time.monotonic(), code.name, names)
             with self._lock:
                 self.calls.append(call)
 
@@ -118,6 +124,12 @@ def why_failed(calls: Sequence[Call]) -> str:
     """Returns the status codes of the calls that were not answered, with how many there were of each."""
     codes = Counter(call.code for call in calls if not call.ok)
     return ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
+
+
+def why_degraded(calls: Sequence[Call]) -> str:
+    """Returns the reasons of degraded answers, with how many there were of each."""
+    reasons = Counter(reason.removeprefix("DEGRADED_REASON_") for call in calls for reason in call.reasons)
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
 
 
 def p99_ms(calls: list[Call]) -> float:
