@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from perf.faults.overload_faults import resident_mb
 from perf.faults.report import Report
 from perf.faults.steady_load import SteadyLoad, by_new_users, no_failures, p99_ms, share, why_degraded
 from server.releases.mapped_release import MappedRelease
+from tests.support.call_proxy import CallProxy
 from tests.support.redis_server import RedisServer, free_ports
 from tests.support.server_process import ServerProcess, running_server
 from tests.support.small_release import SmallRelease, build_small_release
@@ -33,6 +34,7 @@ from tests.support.triton_server import publish, triton_server
 RPS = 40.0
 SEEN = (3, 5, 8)
 SLOW_REDIS_S = 0.03
+LATE_S = 0.2
 DEADLINES_MS = (5, 20, 50, 100, None)
 SERVER_MS = 80.0
 CANCELLED = 2_000
@@ -48,6 +50,7 @@ class Stage:
     server: ServerProcess
     redis: ToxicProxy
     triton: ToxicProxy
+    calls: CallProxy
     seen: list[str]
 
     def everything(self, **toxics: float | bool) -> None:
@@ -61,8 +64,8 @@ class Stage:
 
 
 @contextmanager
-def dependencies(directory: Path) -> Iterator[tuple[SmallRelease, ToxicProxy, ToxicProxy]]:
-    """Starts Redis and Triton, with a release's model, behind a proxy each."""
+def dependencies(directory: Path) -> Iterator[tuple[SmallRelease, ToxicProxy, ToxicProxy, CallProxy]]:
+    """Starts Redis and Triton, with a release's model, behind a proxy each, and Triton behind one of its calls as well."""
     small = build_small_release(directory / "releases", items=600, categories=6)
     redis = RedisServer(directory / "redis", free_ports(1)[0])
     with ExitStack() as opened:
@@ -70,14 +73,15 @@ def dependencies(directory: Path) -> Iterator[tuple[SmallRelease, ToxicProxy, To
         redis.start()
         triton = opened.enter_context(triton_server(directory))
         publish(MappedRelease.open(small.path), triton.repository)
-        links = [opened.enter_context(ToxicProxy(("127.0.0.1", port))) for port in (redis.port, triton.port)]
-        yield small, links[0], links[1]
+        calls = opened.enter_context(CallProxy(triton.address, "/ModelInfer"))
+        links = [opened.enter_context(ToxicProxy(("127.0.0.1", port))) for port in (redis.port, calls.port)]
+        yield small, links[0], links[1], calls
 
 
 @contextmanager
 def stage(directory: Path, *, away: bool) -> Iterator[tuple[Stage, float]]:
     """Starts a server on them, and says how many seconds that took. away: whether both are away until set() is called."""
-    with dependencies(directory) as (small, redis, triton):
+    with dependencies(directory) as (small, redis, triton, calls):
         if away:
             redis.set(down=True)
             triton.set(down=True)
@@ -90,7 +94,7 @@ def stage(directory: Path, *, away: bool) -> Iterator[tuple[Stage, float]]:
             TELEMETRY__TRACES_URL="http://127.0.0.1:9/v1/traces",
         ) as server:
             took_s = time.monotonic() - started_s
-            yield Stage(server, redis, triton, [small.item_ids[number] for number in SEEN]), took_s
+            yield Stage(server, redis, triton, calls, [small.item_ids[number] for number in SEEN]), took_s
 
 
 def run(report: Report) -> None:
@@ -140,21 +144,31 @@ def all_away(report: Report, made: Stage, load: SteadyLoad, seconds: float) -> N
 
 def gray(report: Report, made: Stage, load: SteadyLoad, seconds: float) -> None:
     """T43: one answer in ten is lost with its connection, or one in twenty comes late, of one dependency at a time."""
-    late = {"late_share": 0.05, "late_s": 0.2}
-    lost = {"reset_share": 0.1}
-    faults: tuple[tuple[str, ToxicProxy, dict[str, float]], ...] = (
-        ("Redis loses one answer in ten", made.redis, lost),
-        ("Redis late with one in twenty", made.redis, late),
-        ("Triton loses one answer in ten", made.triton, {**lost, "reset_bytes_min": SCORES_BYTES_MIN}),
-        ("Triton late with one in twenty", made.triton, late),
+
+    def triton_late(share: float) -> None:
+        made.calls.late_share, made.calls.late_s = share, LATE_S
+
+    faults: tuple[tuple[str, Callable[[], None], Callable[[], None]], ...] = (
+        ("Redis loses one answer in ten", lambda: made.redis.set(reset_share=0.1), made.redis.set),
+        (
+            "Redis late with one in twenty",
+            lambda: made.redis.set(late_share=0.05, late_s=LATE_S),
+            made.redis.set,
+        ),
+        (
+            "Triton loses one answer in ten",
+            lambda: made.triton.set(reset_share=0.1, reset_bytes_min=SCORES_BYTES_MIN),
+            made.triton.set,
+        ),
+        ("Triton late with one in twenty", lambda: triton_late(0.05), lambda: triton_late(0.0)),
     )
-    for name, link, toxics in faults:
+    for name, begin, end in faults:
         until_whole_s(load, time.monotonic(), 20.0)
         start_s = time.monotonic()
-        link.set(**toxics)
+        begin()
         time.sleep(seconds)
         end_s = time.monotonic()
-        link.set()
+        end()
         time.sleep(_WINDOW_S)
         calls = load.between(start_s, end_s)
         no_failures(report, "T43", name, calls)
