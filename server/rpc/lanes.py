@@ -77,12 +77,13 @@ class CountedLane(ThreadPoolExecutor):
         arrived_s = time.monotonic()
         self._admission.enter(self._priority)
         call = PendingCall(
-            lambda: self._run(arrived_s, fn, args, kwargs), lambda: self._admission.leave(None)
+            lambda: self._run(arrived_s, fn, args, kwargs),
+            lambda: self._admission.leave(None, self._priority),
         )
         try:
             return self._behind.put(call)
         except RuntimeError:  # the threads have been shut down
-            self._admission.leave(None)
+            self._admission.leave(None, self._priority)
             raise
 
     def _run(
@@ -95,7 +96,7 @@ class CountedLane(ThreadPoolExecutor):
         finally:
             self._stamps.end()
             _ARRIVAL.time_s = None
-            self._admission.leave(time.monotonic() - arrived_s if self._quick else None)
+            self._admission.leave(time.monotonic() - arrived_s if self._quick else None, self._priority)
 
 
 class InlineLane(ThreadPoolExecutor):
