@@ -66,7 +66,8 @@ class CountedLane(ThreadPoolExecutor):
         quick: bool,
     ) -> None:
         super().__init__(max_workers=1)
-        self._behind = behind.pool
+        # Someone waits for the others: what is fetched ahead lets them pass.
+        self._put = behind.pool.put_later if priority is Priority.PREFETCH else behind.pool.put
         self._stamps = behind.stamps
         self._admission = admission
         self._priority = priority
@@ -81,7 +82,7 @@ class CountedLane(ThreadPoolExecutor):
             lambda: self._admission.leave(None, self._priority),
         )
         try:
-            return self._behind.put(call)
+            return self._put(call)
         except RuntimeError:  # the threads have been shut down
             self._admission.leave(None, self._priority)
             raise
