@@ -164,11 +164,11 @@ def ask(stack: Stack) -> str:
             request_serializer=pb.RecommendRequest.SerializeToString,
             response_deserializer=pb.RecommendResponse.FromString,
         )
-        request = pb.RecommendRequest(user_id="12748", num_items=5)
-        # The first requests warm the connections to Redis and Triton.
-        for _ in range(20):
-            call(request, timeout=10)
-        reply = call(request, timeout=10, metadata=metadata)
+        # The first requests warm the connections to Redis and Triton; they are other users', since what was scored for a user
+        # is remembered, and the trace is to show the model server at work.
+        for number in range(12_749, 12_769):
+            call(pb.RecommendRequest(user_id=str(number), num_items=5), timeout=10)
+        reply = call(pb.RecommendRequest(user_id="12748", num_items=5), timeout=10, metadata=metadata)
     say(f"asked once: {len(reply.items)} items, served by {pb.ServedBy.Name(reply.served_by)}")
     url = f"http://{LOOPBACK}:{stack.ports['jaeger']}/api/traces/{trace_id}"
     wait("the trace", lambda: fetched(url))

@@ -28,8 +28,7 @@ START_DELAY_S = 0.5
 
 @dataclass(frozen=True)
 class Load:
-    """What to send. rate: calls a second. explain: makes answers dear for the server, and leaves them unread.
-    connections: channels.
+    """What to send. rate: calls a second. connections: channels.
 
     authority: file of the server's authority; plain text without. retries: whether to follow the published config.
     """
@@ -40,8 +39,6 @@ class Load:
     connections: int = 8
     timeout_s: float = 1.0
     num_items: int = 20
-    explain: bool = False
-    priority: str = ""
     authority: str = ""
     token: str = ""
     retries: bool = True
@@ -119,9 +116,7 @@ class _Client:
         self._config = (REPOSITORY / "clients" / "service_config.json").read_text()
         self._channels: list[grpc.aio.Channel] = []
         self._requests = [
-            pb.RecommendRequest(
-                user_id=f"user-{number}", num_items=load.num_items, explain=load.explain
-            ).SerializeToString()
+            pb.RecommendRequest(user_id=f"user-{number}", num_items=load.num_items).SerializeToString()
             for number in range(USERS)
         ]
         self.outcomes: list[Outcome] = []
@@ -175,17 +170,14 @@ class _Client:
 
     async def _call(self, channel: grpc.aio.Channel, planned_s: float, *, warm: bool = False) -> None:
         load = self._load
-        metadata = [("shortlist-priority", load.priority)] if load.priority else []
-        if load.token:
-            metadata.append(("authorization", f"Bearer {load.token}"))
+        metadata = [("authorization", f"Bearer {load.token}")] if load.token else []
         code, items, degraded = "OK", 0, False
         try:
             call: Any = channel.unary_unary(METHOD)
             request = self._requests[len(self.outcomes) % USERS]
             raw = await call(request, timeout=load.timeout_s, metadata=metadata)
-            if not load.explain:
-                reply = pb.RecommendResponse.FromString(raw)
-                items, degraded = len(reply.items), reply.degraded
+            reply = pb.RecommendResponse.FromString(raw)
+            items, degraded = len(reply.items), reply.degraded
         except grpc.aio.AioRpcError as error:
             code = error.code().name
         if not warm:

@@ -8,21 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from server.control_block import WorkerState
 from tests.support.server_process import ServerProcess, running_server
 from tests.support.small_release import build_small_release
 
 ITEMS = 2_000
-
-
-class Report(Protocol):
-    """Where results go."""
-
-    def add(self, name: str, passed: bool, figure: str, bar: str) -> None:
-        """Takes one result: what was tested, whether it is within its bar, what was measured."""
-        ...
 
 
 @contextmanager

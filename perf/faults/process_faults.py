@@ -13,6 +13,7 @@ from pathlib import Path
 
 import grpc
 
+from perf.faults.__main__ import run_alone
 from perf.faults.front_load import (
     METHOD,
     REPOSITORY,
@@ -24,7 +25,8 @@ from perf.faults.front_load import (
     percentile,
     run_load,
 )
-from perf.faults.front_server import Report, front_server, serving_pids, wait_for, wait_until
+from perf.faults.front_server import front_server, serving_pids, wait_for, wait_until
+from perf.faults.report import Report
 from server.control_block import ControlBlock
 from server.supervisor import Supervisor, SupervisorOptions
 from tests.support.server_process import ServerProcess
@@ -203,3 +205,7 @@ def crash_loop(report: Report) -> None:
             f"{len(outcomes)} calls failed, p99 {percentile(latencies(outcomes), 0.99):.0f} ms",
             "1 s doubling; 0 failed",
         )
+
+
+if __name__ == "__main__":
+    run_alone(run)

@@ -19,7 +19,7 @@ import redis
 from perf.faults.__main__ import run_alone
 from perf.faults.redis_users import USERS, fill
 from perf.faults.report import Report
-from perf.faults.steady_load import Call, SteadyLoad, p99_ms, share
+from perf.faults.steady_load import Call, SteadyLoad, in_turn, no_failures, p99_ms, share
 from tests.support.redis_server import RedisServer, free_ports
 from tests.support.server_process import ServerProcess, running_server
 from tests.support.small_release import build_small_release
@@ -63,11 +63,12 @@ def stage(directory: Path) -> Iterator[Stage]:
             url = f"redis://127.0.0.1:{proxy.port}/0"
             with (
                 running_server(directory / "data", workers=1, STORE__URL=url) as server,
-                SteadyLoad(server.address, RPS, USERS) as load,
+                SteadyLoad(server.address, RPS, in_turn(USERS)) as load,
             ):
                 made = Stage(redis, proxy, server, load)
                 made.phase(3.0)
                 yield made
+                print("".join(line for line in server.output if "next start in" in line), end="", flush=True)
     finally:
         redis.kill()
 
@@ -108,8 +109,7 @@ def killed(report: Report, made: Stage) -> None:
             "s",
         )
         report.at_most("T27", f"{name}: connections tried by parent and worker", attempts, 40, "/s")
-        failed = share([*gone, *back], lambda call: not call.ok)
-        report.at_most("T27", f"{name}: failed calls", failed * 100, 0, "%")
+        no_failures(report, "T27", name, [*gone, *back])
 
 
 def whole(call: Call) -> bool:
@@ -139,6 +139,7 @@ def stopped(report: Report, made: Stage, seconds: float) -> None:
     after = made.load.between(resumed_s, resumed_s + 4.0)
     first_s = min((call.ended_s for call in after if whole(call)), default=float("inf"))
     name = f"stopped {seconds:g} s"
+    no_failures(report, "T28", name, [*during, *after])
     added_ms = p99_ms(during) - p99_ms(before)
     report.at_most("T28", f"{name}: p99 above that of before", added_ms, 15, "ms")
     new = made.proxy.connections_total - connections
@@ -161,11 +162,11 @@ def slow(report: Report, made: Stage) -> None:
     sleeping = made.calls(made.phase(seconds))
     stop.set()
     thread.join()
-    report.at_most("T29", "DEBUG SLEEP 0.05 each 200 ms: p99", p99_ms(sleeping), 100, "ms")
+    slow_figures(report, "DEBUG SLEEP 0.05 each 200 ms", sleeping)
     made.proxy.set(latency_s=0.03, jitter_s=0.02)
     delayed = made.calls(made.phase(seconds))
     made.proxy.set()
-    report.at_most("T29", "network 30 ms +- 20: p99", p99_ms(delayed), 100, "ms")
+    slow_figures(report, "network 30 ms +- 20", delayed)
     with made.redis.client() as client:
         client.execute_command("DEBUG", "POPULATE", 100_000 if report.quick else 1_000_000)
         start_s = time.monotonic()
@@ -174,7 +175,13 @@ def slow(report: Report, made: Stage) -> None:
             client.get("large")
             client.keys("*1234567*")
         span = (start_s, made.phase(1.0)[1])
-    report.at_most("T29", "5 MB values and KEYS over 1 M keys: p99", p99_ms(made.calls(span)), 100, "ms")
+    slow_figures(report, "5 MB values and KEYS over 1 M keys", made.calls(span))
+
+
+def slow_figures(report: Report, name: str, calls: list[Call]) -> None:
+    """Adds what is asked of the calls while Redis is slow."""
+    no_failures(report, "T29", name, calls)
+    report.at_most("T29", f"{name}: p99", p99_ms(calls), 100, "ms")
 
 
 def refusing(report: Report, made: Stage) -> None:
@@ -188,9 +195,8 @@ def refusing(report: Report, made: Stage) -> None:
             calls = made.calls(span)
             warned = sum(bool(_WARNING.search(line)) for line in made.server.output[lines:])
             rate = warned / (span[1] - span[0])
-            failed = share(calls, lambda call: not call.ok) * 100
             report.at_most("T30", f"{name}: log lines of parent and worker", rate, 2, "/s")
-            report.at_most("T30", f"{name}: failed calls", failed, 0, "%")
+            no_failures(report, "T30", name, calls)
             if name in READABLE:
                 degraded = share(calls, lambda call: call.degraded) * 100
                 report.at_most("T30", f"{name}: answers without the user's record", degraded, 2, "%")

@@ -1,4 +1,4 @@
-"""T29, T31, T32: what only the process that asks can see: its breaker, whose record each reply is, its cluster's nodes.
+"""T29, T31, T32, T43: what only the process that asks can see: its breaker, whose record each reply is, its cluster's nodes.
 
 The store alone, in this process, on real servers.
 """
@@ -25,12 +25,15 @@ from tests.support.redis_server import RedisClusterServers, RedisServer, free_po
 from tests.support.toxic_proxy import ToxicProxy
 
 NODE_TIMEOUT_MS = 2_000
+GRAY_READERS, GRAY_PAUSE_S = 8, 0.008
+"""A thousand reads a second, less what each takes: as many as a worker makes that answers as fast as it can."""
 
 
 def run(report: Report) -> None:
     """Measures everything."""
     with tempfile.TemporaryDirectory() as name:
         flapping(report, Path(name) / "flapping")
+        gray(report, Path(name) / "gray")
         desynchronised(report, Path(name) / "desynchronised")
         failover(report, Path(name) / "cluster")
 
@@ -61,6 +64,49 @@ def flapping(report: Report, directory: Path) -> None:
             thread.join()
         store.close()
         redis.kill()
+
+
+def gray(report: Report, directory: Path) -> None:
+    """T43: one answer in ten is lost with its connection, at a high rate of reads."""
+    redis = RedisServer(directory, free_ports(1)[0]).start()
+    seconds = 3.0 if report.quick else 15.0
+    try:
+        fill(redis.url)
+        with ToxicProxy(("127.0.0.1", redis.port)) as proxy:
+            store = open_redis(f"redis://127.0.0.1:{proxy.port}/0")
+            proxy.set(reset_share=0.1)
+            reads = [Reads() for _ in range(GRAY_READERS)]
+            ends_s = time.monotonic() + seconds
+            threads = [threading.Thread(target=each.run, args=(store, ends_s), daemon=True) for each in reads]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            store.close()
+    finally:
+        redis.kill()
+    asked = sum(each.answered + each.failed for each in reads)
+    rate, new = asked / seconds, proxy.connections_total / seconds
+    failed = sum(each.failed for each in reads) / asked * 100
+    print(f"      {rate:.0f} reads and {new:.0f} new connections a second")
+    name = f"Redis loses one answer in ten, {rate:.0f} reads a second"
+    report.at_most("T43", f"{name}: reads without the record", failed, 15, "%")
+
+
+class Reads:
+    """One reader at a steady pace, and what came of its reads."""
+
+    answered = failed = 0
+
+    def run(self, store: RedisStore, ends_s: float) -> None:
+        """Reads until time.monotonic() = ends_s."""
+        while time.monotonic() < ends_s:
+            try:
+                store.users.read(f"u:{USERS[self.answered % len(USERS)]}")
+                self.answered += 1
+            except StoreUnavailable:
+                self.failed += 1
+            time.sleep(GRAY_PAUSE_S)
 
 
 def read_steadily(store: RedisStore, stop: threading.Event) -> None:

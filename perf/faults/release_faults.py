@@ -13,9 +13,11 @@ import grpc
 from shortlist.v1 import release_service_pb2 as pb
 from shortlist.v1.release_service_pb2_grpc import ReleaseServiceStub
 
+from perf.faults.__main__ import run_alone
 from perf.faults.front_load import Load, Running, codes, latencies, percentile, run_load
-from perf.faults.front_server import Report, front_server, wait_until
+from perf.faults.front_server import front_server, wait_until
 from perf.faults.overload_faults import resident_mb
+from perf.faults.report import Report
 from server.errors import ReleaseRefused
 from server.releases.mapped_release import MappedRelease
 from server.releases.registry import current_version
@@ -131,3 +133,7 @@ def publish_faults(report: Report, fault: str, calls: tuple[str, ...]) -> None:
 def open_files(server: ServerProcess) -> int:
     """Returns the number of open files of all workers."""
     return sum(len(os.listdir(f"/proc/{worker.pid}/fd")) for worker in server.workers())
+
+
+if __name__ == "__main__":
+    run_alone(run)

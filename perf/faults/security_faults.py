@@ -17,9 +17,11 @@ from typing import Any
 import grpc
 from shortlist.v1 import recommendation_service_pb2 as pb
 
+from perf.faults.__main__ import run_alone
 from perf.faults.front_load import METHOD, Load, Running, codes, latencies, percentile, run_load
-from perf.faults.front_server import Report, front_server, wait_until
+from perf.faults.front_server import front_server, wait_until
 from perf.faults.overload_faults import resident_mb
+from perf.faults.report import Report
 from server.access.tokens import Role, read_tokens
 from tests.support.certificates import Authority
 from tests.support.server_process import ServerProcess
@@ -205,3 +207,7 @@ class Abuse:
             except grpc.RpcError as error:
                 code = error.code().name
             return code, (time.perf_counter() - started_s) * 1e3
+
+
+if __name__ == "__main__":
+    run_alone(run)

@@ -20,21 +20,18 @@ from tritonclient.grpc import service_pb2
 
 from perf.faults.__main__ import run_alone
 from perf.faults.report import Report
-from perf.faults.steady_load import Call, SteadyLoad, p99_ms, share
-from server.cli.client import ShortlistClient, user_event
+from perf.faults.steady_load import Call, SteadyLoad, by_new_users, p99_ms, share
 from server.errors import ModelServerUnavailable
-from server.features.event_types import EventType
 from server.inference.triton_scorer import RANKER
 from server.releases.mapped_release import MappedRelease
 from tests.support.fake_triton import fake_triton, reply_of, right_answer
 from tests.support.scoring_cases import scoring_case
 from tests.support.server_process import ServerProcess, running_server
 from tests.support.slow_link import SlowLink, slow_link
-from tests.support.small_release import SmallRelease, build_small_release
+from tests.support.small_release import build_small_release
 from tests.support.triton_server import TritonClient, TritonServer, publish, triton_server
 
 RPS = 40.0
-USERS = [f"user-{number}" for number in range(50)]
 SLOW_S = 0.2
 DEADLINE_MS = 80.0
 FLOOD_THREADS = 8
@@ -73,28 +70,18 @@ class Stage:
 
 @contextmanager
 def stage(directory: Path) -> Iterator[Stage]:
-    """Starts everything, with a taste for each of USERS, and waits until answers are whole."""
+    """Starts everything and waits until answers are whole."""
     small = build_small_release(directory / "releases", items=600, categories=6)
     release = MappedRelease.open(small.path)
     with triton_server(directory) as triton, slow_link(triton.address) as link:
         publish(release, triton.repository)
         url = f"triton://{link.address}"
         with running_server(directory, workers=1, MODEL_SERVER__URL=url) as server:
-            _fill(server, small)
-            with SteadyLoad(server.address, RPS, USERS) as load:
+            seen = [small.item_ids[number] for number in (3, 5, 8)]
+            with SteadyLoad(server.address, RPS, by_new_users(seen)) as load:
                 made = Stage(triton, link, server, load, release)
                 made.full_after_s(time.monotonic())
                 yield made
-
-
-def _fill(server: ServerProcess, small: SmallRelease) -> None:
-    with ShortlistClient(server.address, timeout_s=20) as client:
-        client.write_events(
-            [
-                user_event(f"e-{n}", small.item_ids[n], EventType.VIEW, user_id=user)
-                for n, user in enumerate(USERS)
-            ]
-        )
 
 
 def run(report: Report) -> None:

@@ -24,6 +24,7 @@ class Load:
 
     poisson: an open loop's calls come by chance. warm_up_s, patience_s: before, and for replies after, the measured
     seconds. keep_every: of how many calls one's reply is kept, 0 = none. first: the body to begin with.
+    headers: names, in lower case, and values that go with every call; four at most.
     """
 
     seconds: float
@@ -38,6 +39,7 @@ class Load:
     keep_max: int = 2_000
     first: int = 0
     seed: int = 7
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class Replayed:
 
     errors: all that did not end with status OK and a message: statuses counts those with a gRPC status, broken_off are
     streams that broke, unanswered had no reply when patience ended, unsent were planned when too many were under way.
-    latency_ms, lag_ms: mean, p50 ... p9999 and max, milliseconds from the planned send: to the reply's end, of calls
-    that succeeded; to the send. rps: successes within the measured seconds. cpu_share: of a core, by the generator.
+    latency_ms, refusal_ms, lag_ms: mean, p50 ... p9999 and max, milliseconds from the planned send: to the reply's end,
+    of calls that succeeded; of those that ended with another status; to the send. rps: successes within the measured seconds. cpu_share: of a core, by the generator.
     """
 
     calls: int
@@ -62,6 +64,7 @@ class Replayed:
     rps: float
     seconds: float
     latency_ms: dict[str, float]
+    refusal_ms: dict[str, float]
     lag_ms: dict[str, float]
     cpu_s: float
     cpu_share: float
@@ -120,6 +123,7 @@ def _options(port: int, method: str, requests: Path, replies: Path, load: Load) 
     if load.keep_every:
         said |= {"keep-every": load.keep_every, "keep-max": load.keep_max, "keep-file": replies}
     words = [word for name, value in said.items() for word in (f"--{name}", str(value))]
+    words += [f"--header={name}:{value}" for name, value in load.headers]
     return [*words, "--poisson"] if load.poisson else words
 
 

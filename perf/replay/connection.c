@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 1 << 18, WINDOW_BYTES = 1 << 30, STREAMS_MAX = 1 << 20 };
+enum { READ_BYTES = 1 << 18, WINDOW_BYTES = 1 << 30, STREAMS_MAX = 1 << 20, FIELDS_OWN = 6 };
 
 uint64_t now_ns(void) {
     struct timespec now;
@@ -110,18 +110,25 @@ void connection_open(connection *self, int port) {
      NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE}
 #define FIXED(key, text) FIELD(key, text, sizeof(text) - 1)
 
+static nghttp2_nv field(const char *name, const char *value) {
+    return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value),
+                        NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+}
+
 void connection_start(connection *self, call *started) {
-    const nghttp2_nv headers[] = {
+    nghttp2_nv fields[FIELDS_OWN + HEADERS_MAX] = {
         FIXED(":method", "POST"),      FIXED(":scheme", "http"),
         FIELD(":path", self->path, strlen(self->path)), FIXED(":authority", "127.0.0.1"),
         FIXED("content-type", "application/grpc"), FIXED("te", "trailers"),
     };
+    for (size_t at = 0; at < self->extra->count; at++)
+        fields[FIELDS_OWN + at] = field(self->extra->names[at], self->extra->values[at]);
     const nghttp2_data_provider body = {.source.ptr = started, .read_callback = give_request};
     started->taken = started->reply_length = 0;
     started->status = STATUS_MISSING;
     started->sent_ns = 0;
     if (nghttp2_session_check_request_allowed(self->session) && /* not after the server has said goodbye */
-        nghttp2_submit_request(self->session, NULL, headers, sizeof headers / sizeof *headers, &body, started) >= 0)
+        nghttp2_submit_request(self->session, NULL, fields, FIELDS_OWN + self->extra->count, &body, started) >= 0)
         return;
     self->lost = true;
     started->status = STATUS_LOST;

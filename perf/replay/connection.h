@@ -11,6 +11,13 @@
 
 enum { STATUS_MISSING = -1, STATUS_LOST = -2, GRPC_STATUSES = 17, REPLY_BYTES_MAX = 1 << 20 };
 
+enum { HEADERS_MAX = 4 };
+
+typedef struct {
+    const char *names[HEADERS_MAX], *values[HEADERS_MAX]; /* names in lower case, as HTTP/2 has them */
+    size_t count;
+} headers;
+
 typedef struct call {
     uint64_t planned_ns, sent_ns;
     const message *request;
@@ -27,6 +34,7 @@ typedef struct connection {
     bool lost;
     nghttp2_session *session;
     const char *path;
+    const headers *extra;
     void (*ended)(void *owner, struct connection *self, call *done); /* told of each call once */
     void *owner;
     uint8_t *unsent;

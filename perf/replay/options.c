@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bodies.h"
 
@@ -16,13 +17,14 @@ static const char usage[] =
     "  --warm-up S       before it, not counted, up to 240 (0)\n"
     "  --patience S      for replies after the last call, up to 60 (5)\n"
     "  --open-max N      open loop: calls under way at most; a call beyond it is counted as unsent (65536)\n"
+    "  --header N:V      sent with every call, up to 4 of them, such as grpc-timeout:100m\n"
     "  --first N         the body to begin with (0)\n"
     "  --seed N          of --poisson (7)\n"
     "  --keep-every K    keeps the reply of every Kth call in --keep-file, --keep-max (2000) at most\n"
     "Prints JSON. Bodies and kept replies are records of a length (4 bytes, big-endian) and the message.\n";
 
 enum { PORT, BODIES, METHOD, RATE, POISSON, IN_FLIGHT, CONNECTIONS, SECONDS, WARM_UP, PATIENCE, OPEN_MAX, FIRST, SEED,
-       KEEP_EVERY, KEEP_MAX, KEEP_FILE };
+       KEEP_EVERY, KEEP_MAX, KEEP_FILE, HEADER };
 
 static const struct option known[] = {
     {"port", required_argument, NULL, PORT},
@@ -41,6 +43,7 @@ static const struct option known[] = {
     {"keep-every", required_argument, NULL, KEEP_EVERY},
     {"keep-max", required_argument, NULL, KEEP_MAX},
     {"keep-file", required_argument, NULL, KEEP_FILE},
+    {"header", required_argument, NULL, HEADER},
     {NULL, 0, NULL, 0},
 };
 
@@ -50,6 +53,15 @@ static double number(int which, double least, double most) {
     if (*end || end == optarg || !(value >= least && value <= most))
         die("--%s: %s is not a number from %g to %g", known[which].name, optarg, least, most);
     return value;
+}
+
+static void take_header(headers *self) {
+    char *colon = strchr(optarg, ':');
+    if (!colon || colon == optarg) die("--header: %s is not NAME:VALUE", optarg);
+    if (self->count == HEADERS_MAX) die("--header: more than %d", HEADERS_MAX);
+    *colon = '\0';
+    self->names[self->count] = optarg;
+    self->values[self->count++] = colon + 1;
 }
 
 static void take(options *self, int which) {
@@ -70,6 +82,7 @@ static void take(options *self, int which) {
         case KEEP_EVERY: self->keep_every = (uint64_t)number(which, 1, 1e9); break;
         case KEEP_MAX: self->keep_max = (uint64_t)number(which, 1, 1e6); break;
         case KEEP_FILE: self->keep_file = optarg; break;
+        case HEADER: take_header(&self->headers); break;
         default: die("see above\n%s", usage);
     }
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "connection.h"
+
 enum { CONNECTIONS_MAX = 64, CALLS_OPEN_MAX = 1 << 20 };
 
 typedef struct {
@@ -13,6 +15,7 @@ typedef struct {
     double rate;              /* calls a second of an open loop; 0 = a closed loop */
     bool poisson;             /* whether an open loop's calls come by chance rather than evenly */
     double seconds, warm_up_s, patience_s;
+    headers headers;          /* sent with every call, beside those of gRPC itself */
     uint64_t in_flight, open_max, first, seed, keep_every, keep_max;
 } options;
 

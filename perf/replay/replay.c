@@ -24,7 +24,7 @@ typedef struct {
     uint64_t begin_ns, measured_ns, until_ns; /* of the schedule: begin, end of the warm-up, end */
     uint64_t next, next_planned_ns, chance;
     uint64_t open, unsent, statuses[GRPC_STATUSES], missing, lost, in_time, reply_bytes, kept;
-    histogram latency, lag;
+    histogram latency, refusal, lag;
     FILE *keep;
 } replay;
 
@@ -47,6 +47,7 @@ static void ended(void *owner, connection *from, call *done) {
             self->reply_bytes += done->reply_length;
             self->in_time += now <= self->until_ns;
         }
+        if (done->status > 0) histogram_add(&self->refusal, now - done->planned_ns);
         if (done->status == 0 && done->keep && done->reply_length <= REPLY_BYTES_MAX) {
             record_write(self->keep, done->reply + GRPC_PREFIX_BYTES, done->reply_length - GRPC_PREFIX_BYTES);
             self->kept++;
@@ -196,6 +197,8 @@ static void print_result(const replay *self, double used_s, double taken_s) {
            (double)self->in_time / self->wanted.seconds, self->wanted.seconds);
     print_percentiles("latency_ms", &self->latency);
     printf(", ");
+    print_percentiles("refusal_ms", &self->refusal);
+    printf(", ");
     print_percentiles("lag_ms", &self->lag);
     printf(", \"cpu_s\": %.6f, \"cpu_share\": %.6f, \"reply_bytes\": %llu, \"kept\": %llu}\n", used_s, used_s / taken_s,
            (unsigned long long)self->reply_bytes, (unsigned long long)self->kept);
@@ -214,6 +217,7 @@ static void prepare(replay *self) {
     if (wanted->keep_file && !(self->keep = fopen(wanted->keep_file, "wb"))) die("cannot write %s", wanted->keep_file);
     for (int which = 0; which < wanted->connections; which++) {
         self->connections[which].path = wanted->method;
+        self->connections[which].extra = &self->wanted.headers;
         self->connections[which].owner = self;
         self->connections[which].ended = ended;
         connection_open(&self->connections[which], wanted->port);

@@ -20,7 +20,8 @@ class AdmissionValues:
     """The settings section ``admission``.
 
     adaptive: whether the limit follows the latency; otherwise it is gradient.limit_max.
-    prefetch_share: prefetch is taken while fewer calls than this share of the limit are in flight.
+    prefetch_share: prefetch is taken while fewer calls than this share of the limit are in flight; it takes no room from
+    others, who may fill the limit beside it.
     window_ms: how often the limit is set anew.
     """
 
@@ -55,6 +56,7 @@ class Admission:
         self.quality = QualityFactor(values.quality)
         self._limit = self._gradient.limit if values.adaptive else values.gradient.limit_max
         self.in_flight = 0
+        self._prefetching = 0
         self.admitted = [0] * len(Priority)
         self.refused = [0] * len(Priority)
 
@@ -65,8 +67,11 @@ class Admission:
 
     def has_room(self, priority: Priority) -> bool:
         """Returns whether to take another call; counts it as refused where not."""
-        share = self._values.prefetch_share if priority is Priority.PREFETCH else 1.0
-        if self.in_flight < self._limit * share:
+        if priority is Priority.PREFETCH:
+            has_room = self.in_flight < self._limit * self._values.prefetch_share
+        else:
+            has_room = self.in_flight - self._prefetching < self._limit
+        if has_room:
             return True
         self.refused[priority] += 1
         return False
@@ -75,13 +80,15 @@ class Admission:
         """Takes a call."""
         with self._lock:
             self.in_flight += 1
+            self._prefetching += priority is Priority.PREFETCH
             self.admitted[priority] += 1
             self._window.in_flight_max = max(self._window.in_flight_max, self.in_flight)
 
-    def leave(self, seconds: float | None) -> None:
+    def leave(self, seconds: float | None, priority: Priority = Priority.INTERACTIVE) -> None:
         """Takes note of a call's end. seconds: from its arrival; None where they say nothing about the server."""
         with self._lock:
             self.in_flight -= 1
+            self._prefetching -= priority is Priority.PREFETCH
             if seconds is None:
                 return
             self.quality.observe(seconds * 1e3)

@@ -31,7 +31,7 @@ class GradientValues:
     limit_initial: int = 32
     limit_max: int = 64
     latency_low_ms: float = 20.0
-    latency_high_ms: float = 65.0
+    latency_high_ms: float = 50.0
     tolerance: float = 1.5
     headroom: float = 4.0
     smoothing: float = 0.3

@@ -164,7 +164,8 @@ class App:
 def _open_releases(
     settings: Settings, store: Store, control: ControlBlock, model_server: ModelServer | None
 ) -> ReleaseHolder:
-    """Returns a holder that serves the current release; raises ReleaseRefused with the reason when it cannot."""
+    """Returns a holder that serves the current release, or else the one before; raises ReleaseRefused with the reason
+    the current one is refused for when it serves neither."""
     holder = ReleaseHolder(
         settings.data_dir / "releases",
         store.overlay,
@@ -173,7 +174,7 @@ def _open_releases(
         prefault_pages=settings.release.prefault,
         prepare=None if model_server is None else model_server.keeper.prepare,
     )
-    if not holder.refresh():
+    if not holder.refresh() and holder.release is None:
         refused = holder.refused
         if refused is None:
             raise ReleaseRefused("no release is active", reason="NO_RELEASE")

@@ -19,6 +19,9 @@ REFUSED = "MODEL_SERVER_REFUSED"
 LATE = "MODEL_SERVER_LATE"
 """Reason of no answer in time."""
 
+UNREACHED = "MODEL_SERVER_UNAVAILABLE"
+"""Reason of a connection that is lost or cannot be made, and of a queue that is full."""
+
 CONTROL_TIMEOUT_S = 1.0
 
 _SERVICE = "/inference.GRPCInferenceService"
@@ -129,7 +132,7 @@ def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
 
 _REASONS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: LATE,
-    grpc.StatusCode.UNAVAILABLE: "MODEL_SERVER_UNAVAILABLE",
+    grpc.StatusCode.UNAVAILABLE: UNREACHED,
     grpc.StatusCode.CANCELLED: "MODEL_SERVER_CLOSED",
 }
 

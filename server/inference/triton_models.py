@@ -17,12 +17,16 @@ from server.features.declarations import CROSS_FEATURES
 from server.features.encoding import USER_WIDTH
 from server.inference.local_model import LocalScorer, LocalUserTower
 from server.inference.protocols import ScoringRelease
-from server.inference.triton_channel import REFUSED, ModelSignature, TritonChannel
+from server.inference.triton_channel import LATE, REFUSED, UNREACHED, ModelSignature, TritonChannel
 from server.inference.triton_scorer import RANKER, RANKER_INPUTS, RANKER_OUTPUTS, TritonScorer
 from server.inference.triton_wire import UNUSABLE, ModelVersion
 
 VERSIONS_KEPT = 2
 """The version that serves and the one before it."""
+
+_SAYS_NOTHING = (LATE, UNREACHED)
+"""Reasons that tell nothing of what is loaded. The breaker keeps requests from a server that does not answer; were its
+model given up as well, a network that loses one call in ten would cost all requests between two looks their scores."""
 
 _MODEL_NAME = "model.onnx"
 _PROBE_CANDIDATES = 64
@@ -58,7 +62,8 @@ class TritonModels:
         """Returns when the release's model is loaded, warm, and scores as the local one does.
 
         keep: the release whose version stays loaded beside it. Raises ModelServerUnavailable where the server does
-        not answer, and ReleaseRefused where it has no such model or a wrong one; requests do without it then.
+        not answer, which leaves the scorer's ready versions as they are, and ReleaseRefused where it has no such model or a
+        wrong one; requests do without it then.
         """
         model = ModelVersion(RANKER, release.repository_version)
         beside = () if keep is None else (keep.repository_version,)
@@ -71,8 +76,9 @@ class TritonModels:
                     self._load(model, loaded)
                     self._check_signature(model)
                 self._check_scores(model, release)
-            except (ModelServerUnavailable, ReleaseRefused):
-                self._scorer.ready -= {model.number}
+            except (ModelServerUnavailable, ReleaseRefused) as error:
+                if error.reason not in _SAYS_NOTHING:
+                    self._scorer.ready -= {model.number}
                 raise
             # Others that are still loaded stay: this may be about a release that is just being switched from.
             self._scorer.ready = frozenset((model.number, *self._scorer.ready.intersection(loaded)))

@@ -11,7 +11,7 @@ from typing import Protocol
 from server.errors import NotReady, ReleaseRefused, StoreUnavailable
 from server.releases.mapped_release import MappedRelease
 from server.releases.overlay import ItemChange, Overlay
-from server.releases.registry import current_version
+from server.releases.registry import current_version, previous_version
 from server.releases.verify import verify_release
 
 
@@ -94,7 +94,7 @@ class ReleaseHolder:
         """Switches to the release that ``current`` points to; returns whether it serves now.
 
         Verifies, maps, prefaults and brings it up to date first, while the old one serves. A release that is
-        refused leaves the old one serving and is noted in ``refused``.
+        refused leaves the old one serving, or, where none does yet, the one before it, and is noted in ``refused``.
         """
         with self._refresh_lock:
             version = current_version(self._releases_dir)
@@ -103,17 +103,31 @@ class ReleaseHolder:
             if self._release is not None and self._release.version == version:
                 self.refused = None
                 return True
-            release = self._open(version)
-            if release is None:
-                return False
-            self._catch_up(release)
-            if not self._is_prepared(release):
-                return False
-            if self._release is not None:
-                self._previous = self._release
-            self._release = release
-            self.refused = None
-            return True
+            if self._switch_to(version):
+                self.refused = None
+                return True
+            if self._release is None:
+                self._begin_with_previous(version)
+            return False
+
+    def _switch_to(self, version: str) -> bool:
+        release = self._open(version)
+        if release is None:
+            return False
+        self._catch_up(release)
+        if not self._is_prepared(release):
+            return False
+        if self._release is not None:
+            self._previous = self._release
+        self._release = release
+        return True
+
+    def _begin_with_previous(self, refused: str) -> None:
+        """Serves the release before: a process that starts when the current one is damaged has nothing else."""
+        why, version = self.refused, previous_version(self._releases_dir)
+        if version is not None and version != refused:
+            self._switch_to(version)
+        self.refused = why
 
     def _open(self, version: str) -> MappedRelease | None:
         if self._previous is not None and self._previous.version == version:

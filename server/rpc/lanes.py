@@ -66,7 +66,8 @@ class CountedLane(ThreadPoolExecutor):
         quick: bool,
     ) -> None:
         super().__init__(max_workers=1)
-        self._behind = behind.pool
+        # Someone waits for the others: what is fetched ahead lets them pass.
+        self._put = behind.pool.put_later if priority is Priority.PREFETCH else behind.pool.put
         self._stamps = behind.stamps
         self._admission = admission
         self._priority = priority
@@ -77,12 +78,13 @@ class CountedLane(ThreadPoolExecutor):
         arrived_s = time.monotonic()
         self._admission.enter(self._priority)
         call = PendingCall(
-            lambda: self._run(arrived_s, fn, args, kwargs), lambda: self._admission.leave(None)
+            lambda: self._run(arrived_s, fn, args, kwargs),
+            lambda: self._admission.leave(None, self._priority),
         )
         try:
-            return self._behind.put(call)
+            return self._put(call)
         except RuntimeError:  # the threads have been shut down
-            self._admission.leave(None)
+            self._admission.leave(None, self._priority)
             raise
 
     def _run(
@@ -95,7 +97,7 @@ class CountedLane(ThreadPoolExecutor):
         finally:
             self._stamps.end()
             _ARRIVAL.time_s = None
-            self._admission.leave(time.monotonic() - arrived_s if self._quick else None)
+            self._admission.leave(time.monotonic() - arrived_s if self._quick else None, self._priority)
 
 
 class InlineLane(ThreadPoolExecutor):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import hiredis
 
 from server.circuit_breaker import BreakerState, BreakerValues, CircuitBreaker
 from server.errors import StoreUnavailable
+from server.stores.reconnect_budget import BudgetValues, ReconnectBudget
 from server.stores.redis_connection import (
     ConnectionBroken,
     RedisAddress,
@@ -36,13 +37,15 @@ _PING = pack([("PING",)])
 @dataclass(frozen=True, slots=True)
 class PoolValues:
     """connections: held open to one server. reconnects_per_s: after the first fill; retry_s, retry_max_s: the pause
-    after a failed attempt, which doubles. revive_interval_s: the keeper closes the breaker at most once in it."""
+    after a failed attempt, which doubles. budget: attempts without either pause. revive_interval_s: the keeper closes
+    the breaker at most once in it."""
 
     connections: int = 12
     reconnects_per_s: float = 20.0
     retry_s: float = 0.05
     retry_max_s: float = 0.8
     revive_interval_s: float = 1.2
+    budget: BudgetValues = field(default_factory=BudgetValues)
 
 
 class RedisNode:
@@ -62,6 +65,7 @@ class RedisNode:
         self._times = times
         self._pool = pool
         self._problems = problems
+        self._budget = ReconnectBudget(pool.budget)
         self._changed = threading.Condition()
         self._idle: list[RedisConnection] = []
         self._open = 0
@@ -112,6 +116,7 @@ class RedisNode:
                 self._failed(refused.message)
                 raise refused
         self.breaker.succeeded()
+        self._budget.answered()
 
     def _failed(self, why: str) -> None:
         self.breaker.failed()
@@ -200,6 +205,8 @@ class RedisNode:
                 back = away and connection is not None and self._answers_quickly(connection)
             except OSError as error:
                 self._problems.tell(self.address, f"cannot be reached: {error}")
+                if self._budget.take():
+                    continue
                 self._stopped.wait(pause_s)
                 pause_s = min(pause_s * 2, self._pool.retry_max_s)
                 continue
@@ -208,7 +215,8 @@ class RedisNode:
             if back:
                 self._revive()
             pause_s = self._pool.retry_s
-            self._stopped.wait(1 / self._pool.reconnects_per_s)
+            if not self._budget.take():
+                self._stopped.wait(1 / self._pool.reconnects_per_s)
 
     def _wait_for_work(self) -> bool:
         """Waits until a connection is missing or the breaker is open; False when the node is closed."""

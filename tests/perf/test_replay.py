@@ -19,7 +19,10 @@ STALL_S = 1.0
 
 
 class _Server:
-    """Answers with the request twice; b"refuse" with INVALID_ARGUMENT. received: all requests, in no certain order."""
+    """Answers with the request twice; b"refuse" with INVALID_ARGUMENT; b"said" with the caller's header x-said.
+
+    received: all requests, in no certain order.
+    """
 
     def __init__(self) -> None:
         self.received: list[bytes] = []
@@ -29,6 +32,8 @@ class _Server:
     def answer(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         if request == b"refuse":
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused")
+        if request == b"said":
+            return str(dict(context.invocation_metadata()).get("x-said", "")).encode()
         with self._lock:
             self.received.append(request)
             if len(self.received) == self.stall_at:
@@ -94,8 +99,19 @@ def test_a_server_that_answers_errors_is_counted_as_errors(echo):
     _, port = echo
     seen = replay(port, METHOD, [b"a", b"refuse"], Load(seconds=0.5, rate=40, patience_s=30))
     assert (seen.calls, seen.ok, seen.errors, seen.statuses) == (20, 10, 10, {"0": 10, "3": 10})
+    # Both kinds are timed, each for itself.
+    assert seen.latency_ms["p50"] > 0
+    assert seen.refusal_ms["p50"] > 0
     unknown = replay(port, "/test.Echo/Nothing", [b"a"], Load(seconds=0.5, rate=20, patience_s=30))
     assert (unknown.ok, unknown.statuses) == (0, {"12": 10})
+    assert unknown.latency_ms["p50"] == 0
+
+
+def test_headers_go_with_every_call(echo):
+    _, port = echo
+    load = Load(seconds=0.2, rate=20, keep_every=1, headers=(("x-said", "hello"), ("grpc-timeout", "30S")))
+    seen = replay(port, METHOD, [b"said"], load)
+    assert seen.replies == (b"hello",) * 4
 
 
 def test_a_stalled_server_shows_in_the_percentiles_of_an_open_loop(echo):
@@ -152,6 +168,8 @@ def generator_or_skip() -> str:
         (["--in-flight", "x"], "--in-flight: x is not a number"),
         (["--bodies", "nowhere.bin"], "cannot read nowhere.bin"),
         (["--keep-every", "2"], "go together"),
+        (["--header", "nothing"], "--header: nothing is not NAME:VALUE"),
+        (["--header=a:b"] * 5, "--header: more than 4"),
     ],
 )
 def test_a_wrong_option_is_named(tmp_path, words, said):

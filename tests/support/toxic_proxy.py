@@ -5,7 +5,7 @@
         proxy.set(blackhole=True)                     # takes bytes and passes none on
         proxy.set(slice_bytes=7, slice_pause_s=0.001)
         proxy.set(reset_share=0.1)                    # RST in place of one answer in ten
-    proxy.reset_connections()                     # RST to both sides
+        proxy.reset_connections()                     # RST to both sides
         proxy.set(down=True)                          # refuses new connections, drops those that are open
         proxy.set()                                   # healthy again
 
@@ -35,9 +35,10 @@ class Toxics:
 
     latency_s, jitter_s: delay towards the client, evenly spread by jitter_s both ways; up_latency_s: towards the
     server. slice_bytes: bytes come in pieces of so many, slice_pause_s apart. limit_bytes: a connection is closed
-    after so many bytes to the client. bytes_per_s: the speed towards the client. blackhole: bytes vanish. reset_share:
-    of what the server sends, so much is answered with RST instead.
-    down: connections are refused.
+    after so many bytes to the client. bytes_per_s: the speed towards the client. blackhole: bytes vanish. reset_share: of
+    what the server sends, so much is answered with RST instead, where it is at least reset_bytes_min long: with HTTP/2 an
+    answer is one long piece among short ones. late_share: of the same, so much comes late_s late. down: connections are
+    refused.
     """
 
     latency_s: float = 0.0
@@ -49,6 +50,9 @@ class Toxics:
     bytes_per_s: float = 0.0
     blackhole: bool = False
     reset_share: float = 0.0
+    reset_bytes_min: int = 0
+    late_share: float = 0.0
+    late_s: float = 0.0
     down: bool = False
 
 
@@ -91,12 +95,16 @@ class ToxicProxy:
         """Returns the delay of the next bytes towards the client."""
         toxics = self.toxics
         with self._lock:
-            return max(0.0, toxics.latency_s + toxics.jitter_s * self._random.uniform(-1, 1))
+            late_s = toxics.late_s if self._random.random() < toxics.late_share else 0.0
+            return max(0.0, late_s + toxics.latency_s + toxics.jitter_s * self._random.uniform(-1, 1))
 
-    def resets(self) -> bool:
-        """Returns whether the next bytes towards the client are lost with their connection."""
+    def resets(self, size: int) -> bool:
+        """Returns whether the next bytes towards the client, so many, are lost with their connection."""
+        toxics = self.toxics
+        if not toxics.reset_share or size < toxics.reset_bytes_min:
+            return False
         with self._lock:
-            return self._random.random() < self.toxics.reset_share
+            return self._random.random() < toxics.reset_share
 
     def close(self) -> None:
         """Closes the port and every connection, and ends all threads."""
@@ -189,7 +197,7 @@ class _Pair:
             toxics = self._proxy.toxics
             if toxics.blackhole:
                 continue
-            if toxics.reset_share and self._proxy.resets():
+            if self._proxy.resets(len(content)):
                 return self.close(hard=True)
             self._sleep(self._proxy.delay_s())
             if toxics.bytes_per_s:

@@ -43,8 +43,18 @@ def test_as_many_calls_as_the_limit_are_taken_and_more_when_some_end() -> None:
 def test_prefetch_is_taken_in_its_share_only_and_the_rest_stays_for_those_who_wait() -> None:
     admission = Admission(VALUES)
     assert fill(admission, 15, Priority.PREFETCH) == 5
-    assert fill(admission, 15, Priority.INTERACTIVE) == 5
+    assert fill(admission, 15, Priority.INTERACTIVE) == 10
     assert fill(admission, 1, Priority.PREFETCH) == 0
+
+
+def test_prefetch_that_has_ended_leaves_its_share_and_nothing_of_the_others() -> None:
+    admission = Admission(VALUES)
+    fill(admission, 15, Priority.PREFETCH)
+    for _ in range(5):
+        admission.leave(0.001, Priority.PREFETCH)
+    assert admission.in_flight == 0
+    assert fill(admission, 15, Priority.INTERACTIVE) == 10
+    assert fill(admission, 15, Priority.PREFETCH) == 0
 
 
 def test_prefetch_is_refused_first_while_interactive_calls_rise() -> None:

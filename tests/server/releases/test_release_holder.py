@@ -189,3 +189,35 @@ def test_switching_many_times_leaves_no_file_open_and_no_mapping_behind(
         return len(files_open_in(tmp_path)), len(mapped)
 
     assert switch(6) == switch(30)
+
+
+def test_a_process_that_starts_on_a_damaged_release_serves_the_one_before_and_says_why(
+    tmp_path: Path, log: MemoryOverlayLog
+) -> None:
+    build_small_release(tmp_path, items=20)
+    damaged = build_small_release(tmp_path, items=20, version="r2")
+    os.chmod(damaged.path / "items/price.npy", 0o644)
+    os.truncate(damaged.path / "items/price.npy", 0)
+    holder = ReleaseHolder(tmp_path, log)
+    assert holder.refresh() is False
+    assert holder.current().version == "r1"
+    assert holder.refused is not None
+    assert holder.refused.version == "r2"
+    # It goes on saying so, and takes the next release that is whole.
+    assert holder.refresh() is False
+    assert (holder.current().version, holder.refused.version) == ("r1", "r2")
+    build_small_release(tmp_path, items=20, version="r3")
+    assert holder.refresh() is True
+    assert holder.current().version == "r3"
+
+
+def test_without_a_release_before_it_a_damaged_one_is_not_served(
+    tmp_path: Path, log: MemoryOverlayLog
+) -> None:
+    damaged = build_small_release(tmp_path, items=20)
+    os.chmod(damaged.path / "items/price.npy", 0o644)
+    os.truncate(damaged.path / "items/price.npy", 0)
+    holder = ReleaseHolder(tmp_path, log)
+    assert holder.refresh() is False
+    assert holder.release is None
+    assert holder.refused is not None

@@ -295,3 +295,24 @@ def test_a_server_that_fails_one_answer_in_ten_is_still_asked(proxy: ToxicProxy)
     finally:
         proxy.set()
         store.close()
+
+
+def test_answers_earn_connections_beyond_the_steady_pace(proxy: ToxicProxy) -> None:
+    patient = replace(QUICK, read_s=2.0, handshake_s=5.0)
+    # Four connections, and by the steady pace four more while the test waits: some eighty answers.
+    store = opened(proxy.port, patient, replace(EAGER, reconnects_per_s=0.2))
+    answered = 0
+
+    def answers(wanted: int) -> bool:
+        nonlocal answered
+        store.users.read("u:ann")
+        answered += 1
+        return answered >= wanted
+
+    try:
+        eventually(lambda: answers(50))
+        proxy.set(reset_share=0.1)
+        eventually(lambda: answers(350))
+    finally:
+        proxy.set()
+        store.close()
