@@ -8,6 +8,7 @@ key, its level, and for each of its layers a count and as many places for links.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,11 @@ class _Nodes:
         counts, links = numbers[:, :1], numbers[:, 1:]
         links[np.arange(places) >= counts] = _NONE
         return links
+
+
+def read_graph(path: Path, vectors: NDArray[np.float32]) -> AnnGraph:
+    """Returns the graph of an index that was saved to a file; see graph_of()."""
+    return graph_of(np.memmap(path, np.uint8, "r").view(np.ndarray), vectors)
 
 
 def graph_of(content: Bytes, vectors: NDArray[np.float32]) -> AnnGraph:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from offline.ann import AnnReport, build_ann_index
-from offline.ann_graph import graph_of, link_lost
+from offline.ann_graph import link_lost, read_graph
 from offline.candidates.neighbour_file import choice_metrics
 from offline.model.train_work import BUILD_FILE, CANDIDATES_DIR, ITEMS_FILE, MODEL_DIR
 from offline.overlay_merge import MergedItems
@@ -196,7 +196,7 @@ def _candidates(directory: Path) -> Arrays:
 
 
 def _graph(index_path: Path, vectors: NDArray[np.float32], lost: NDArray[np.int32]) -> Arrays:
-    graph = graph_of(np.memmap(index_path, np.uint8, "r").view(np.ndarray), vectors)
+    graph = read_graph(index_path, vectors)
     arrays = {**graph.to_arrays(), "unreached_rows": link_lost(graph, vectors, lost)}
     return {f"ann/{name}.npy": array for name, array in arrays.items()}
 

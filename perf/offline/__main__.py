@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from offline.ann import build_ann_index
+from offline.ann_graph import link_lost, read_graph
 from offline.build import BuildOptions, run_build
 from perf.machine import machine_facts
 from perf.offline.shop import cached_shop
@@ -117,13 +118,16 @@ def build_parts(data_dir: Path) -> dict[str, Part]:
 
 
 def index_part(items: int, seed: int) -> Part:
-    """Builds the ANN index of W(items)."""
+    """Builds the ANN index of W(items) and takes its graph apart as a release holds it."""
     vectors = make_items(WorldShape(items, seed=seed)).vectors
     found: dict[str, Part] = {}
     about: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, _timed(found, "index", about):
-        report = build_ann_index(vectors, Path(folder) / "index.usearch")
-        about.update(recall_200=report.recall, attempts=report.attempts, unreached=len(report.unreached_rows))
+        path = Path(folder) / "index.usearch"
+        report = build_ann_index(vectors, path)
+        graph = read_graph(path, vectors)
+        unreached = link_lost(graph, vectors, report.unreached_rows)
+        about.update(recall_200=report.recall, attempts=report.attempts, unreached=len(unreached))
     return found["index"]
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from offline.ann import build_ann_index
-from offline.ann_graph import graph_of, link_lost
+from offline.ann_graph import link_lost, read_graph
 from offline.model.onnx_graphs import onnx_files
 from perf.world.shape import DAY_S, NOW_S, WorldItems, WorldShape, make_neighbours
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
@@ -49,7 +49,7 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
     index_path = data_dir / "work" / "index.usearch"
     console.print(f"index of {shape.items:,} vectors")
     report = build_ann_index(items.vectors, index_path)
-    graph = graph_of(np.memmap(index_path, np.uint8, "r").view(np.ndarray), items.vectors)
+    graph = read_graph(index_path, items.vectors)
     console.print(f"recall@200 {report.recall:.3f} after {report.attempts} attempts; neighbours")
     weights = _weights()
     config = ModelConfig(VERSION, 4.0, -2.0, 0, "cos")

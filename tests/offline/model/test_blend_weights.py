@@ -77,7 +77,6 @@ def test_lists_are_blended_as_the_serving_kernel_does() -> None:
         np.array(weights, np.float32),
         np.array(counts, np.int32),
         total,
-        np.full(50, -1, np.int32),
     )
     cross = np.zeros((len(found), len(CROSS_FEATURES)), np.float32)
     cross[:, SOURCE_COLUMNS] = source_scores
