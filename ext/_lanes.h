@@ -52,12 +52,20 @@ static inline void prefetch_halves(const uint16_t *vector, ptrdiff_t dims)
 
 static inline void prefetch_value(const void *value) { __builtin_prefetch(value); }
 
+/* What follows the inner product: scale and bias, and the head over the cross features, cross[count, width]. */
+typedef struct {
+    float scale, bias;
+    ptrdiff_t width;
+    const float *cross, *w1, *b1, *w2;
+} head_t;
+
 /* See _loops.h. */
 typedef struct {
     void (*dot_rows)(const float *, const int32_t *, ptrdiff_t, const float *, ptrdiff_t, float *);
     void (*cosine_rows)(
         const uint16_t *, const int32_t *, ptrdiff_t, const float *, ptrdiff_t, float *, ptrdiff_t);
-    void (*add_heads)(const float *, ptrdiff_t, ptrdiff_t, const float *, const float *, const float *, float *);
+    void (*score_rows)(
+        const float *, const int32_t *, ptrdiff_t, const float *, ptrdiff_t, const head_t *, float *);
     void (*dense)(const float *, ptrdiff_t, const float *, const float *, ptrdiff_t, float *, int32_t *);
 } loops_t;
 
