@@ -1,5 +1,6 @@
 /* Loops over floats in the vector types of gcc and clang, in as many widths as the machine may have: four floats (SSE2 on
- * any x86-64, NEON on any ARM64), eight (AVX2), sixteen (AVX-512). What the machine has is asked when a kernel is called.
+ * any x86-64, NEON on any ARM64) or eight (AVX2). What the machine has is asked when a kernel is called. Sixteen (AVX-512)
+ * were slower than eight.
  *
  * Sixteen independent sums hide the latency of the addition, which one sum, or a loop over an array of sums in memory,
  * would wait for. Written out, no compiler flag has to allow sums to be reordered, so NaN, infinities and the order
@@ -21,7 +22,7 @@
 
 /* The widest vectors to use; fewer only in builds that test the narrower loops. */
 #ifndef LANES_MAX
-#define LANES_MAX 16
+#define LANES_MAX 8
 #endif
 
 typedef float lanes_t __attribute__((vector_size(16), aligned(4), may_alias));
@@ -77,18 +78,12 @@ typedef struct {
 #define LANES 8
 #define LOOPS_TARGET __attribute__((target("avx2")))
 #include "_loops.h"
-
-#define LANES 16
-#define LOOPS_TARGET __attribute__((target("avx512f")))
-#include "_loops.h"
 #endif
 
 /* The loops of the widest vectors that the machine has. */
 static inline const loops_t *machine_loops(void)
 {
 #ifdef __x86_64__
-    if (LANES_MAX >= 16 && __builtin_cpu_supports("avx512f"))
-        return &loops_16;
     if (LANES_MAX >= 8 && __builtin_cpu_supports("avx2"))
         return &loops_8;
 #endif

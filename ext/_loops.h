@@ -11,7 +11,7 @@
 #define LOOP static LOOPS_TARGET
 
 #define PARTS (SUMS / LANES)
-#define BLOCK_PARTS (LANES == 16 ? 4 : 8)
+#define BLOCK_PARTS 8
 
 #define vec_t NAMED(vec)
 #define words_t NAMED(words)
