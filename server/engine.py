@@ -202,6 +202,11 @@ class Engine:
         """
         return self._recommend.retrieve(query)
 
+    def hydrate(self, query: RecommendQuery) -> None:
+        """Finds out what a list would be made from, and makes none: the record, the history, the user's vector."""
+        for hydrator in self._recommend.parts.hydrators:
+            hydrator.run(query)
+
     def _run(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
         batch = None
         try:

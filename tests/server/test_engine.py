@@ -92,6 +92,16 @@ def test_cap_holds_though_the_best_candidates_are_of_one_category(shop: Shop) ->
     assert counts.max() == 6
 
 
+def test_hydrating_finds_the_users_vector_and_proposes_nothing(shop: Shop) -> None:
+    query, listed = shop.query(ANN), shop.query(ANN)
+    shop.engine.hydrate(query)
+    shop.engine.blend(listed)
+    assert query.user_vector is not None
+    assert listed.user_vector is not None
+    np.testing.assert_array_equal(query.user_vector, listed.user_vector)
+    assert not query.retrieved
+
+
 def test_candidates_are_limited(shop: Shop) -> None:
     few = shop_over(shop.small, shop.release, retrieval=replace(RETRIEVAL, candidates_max=20))
     few.users.records = shop.users.records
