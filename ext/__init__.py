@@ -18,8 +18,11 @@ if KERNELS == "numpy":
         accumulate_neighbours,
         assemble_cross_features,
         blend_candidates,
+        count_until_wanted,
         decode_ids,
+        encode_candidates,
         encode_items,
+        encode_user_input,
         exact_search,
         find_reasons,
         find_rows,
@@ -30,7 +33,9 @@ if KERNELS == "numpy":
         mmr_select,
         read_plain_request,
         score_candidates,
+        search_graph,
         summarize_history,
+        take_scores,
         top_k,
         tower_forward,
         weigh_items,
@@ -39,16 +44,19 @@ elif KERNELS == "compiled":
     try:
         from ext.blend import blend_candidates
         from ext.cross_features import assemble_cross_features
+        from ext.graph import search_graph
         from ext.history import summarize_history
         from ext.keys import find_rows
-        from ext.masks import keep_codes, keep_flags, keep_not_expired, keep_not_in
+        from ext.masks import count_until_wanted, keep_codes, keep_flags, keep_not_expired, keep_not_in
         from ext.mmr import mmr_select
         from ext.neighbours import accumulate_neighbours
         from ext.reply import decode_ids, encode_items, find_reasons
         from ext.request import read_plain_request
         from ext.scoring import exact_search, score_candidates
+        from ext.tensors import encode_candidates, take_scores
         from ext.topk import top_k
         from ext.towers import tower_forward
+        from ext.user_input import encode_user_input
         from ext.weights import weigh_items
     except ModuleNotFoundError as error:
         raise ImportError(
@@ -63,8 +71,11 @@ __all__ = [
     "accumulate_neighbours",
     "assemble_cross_features",
     "blend_candidates",
+    "count_until_wanted",
     "decode_ids",
+    "encode_candidates",
     "encode_items",
+    "encode_user_input",
     "exact_search",
     "find_reasons",
     "find_rows",
@@ -75,7 +86,9 @@ __all__ = [
     "mmr_select",
     "read_plain_request",
     "score_candidates",
+    "search_graph",
     "summarize_history",
+    "take_scores",
     "top_k",
     "tower_forward",
     "weigh_items",

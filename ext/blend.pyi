@@ -8,5 +8,4 @@ def blend_candidates(
     weights: NDArray[np.float32],
     quotas: NDArray[np.int32],
     limit: int,
-    scratch_position: NDArray[np.int32],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.uint32], NDArray[np.float32]]: ...

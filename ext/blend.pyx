@@ -3,8 +3,9 @@
 import numpy as np
 
 from libc.math cimport INFINITY
-from libc.stdint cimport uint64_t
+from libc.stdint cimport INT32_MAX, uint64_t
 
+from ext._places cimport close_places, find_place, open_places, place_t, places_t, put_place
 from ext._rows cimport check_rows
 from ext._sorting cimport best_first_key, radix_sort
 from ext._types cimport bits_t, row_t
@@ -12,15 +13,17 @@ from ext._types cimport bits_t, row_t
 
 cdef Py_ssize_t _accept(
     const row_t[::1] rows, const float[::1] scores, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t quota,
-    row_t[::1] place, row_t[::1] chosen, Py_ssize_t count, Py_ssize_t limit
+    const places_t* places, row_t[::1] chosen, Py_ssize_t count, Py_ssize_t limit
 ) noexcept nogil:
     """Accepts up to `quota` new rows of one list; returns the new count."""
     cdef Py_ssize_t entry, taken = 0
+    cdef place_t* slot
     for entry in range(start, stop):
         if taken >= quota or count >= limit:
             break
-        if place[rows[entry]] < 0 and scores[entry] == scores[entry]:
-            place[rows[entry]] = <row_t>count
+        slot = find_place(places, rows[entry])
+        if slot.row_after == 0 and scores[entry] == scores[entry]:
+            put_place(slot, rows[entry], count)
             chosen[count] = rows[entry]
             count += 1
             taken += 1
@@ -29,20 +32,22 @@ cdef Py_ssize_t _accept(
 
 cdef void _add_list(
     const row_t[::1] rows, const float[::1] scores, Py_ssize_t start, Py_ssize_t stop, float weight,
-    Py_ssize_t source, Py_ssize_t sources, const row_t[::1] place,
+    Py_ssize_t source, Py_ssize_t sources, const places_t* places,
     float[::1] listed, bits_t[::1] nominated, float[::1] blend
 ) noexcept nogil:
     """Adds one list's normalised scores to the accepted rows. A row's first entry in the list counts."""
     cdef Py_ssize_t entry, at
     cdef float low = INFINITY, high = -INFINITY, score
     cdef bits_t bit = <bits_t>1 << source
+    cdef place_t* slot
     for entry in range(start, stop):
         # A NaN loses both comparisons.
         low = scores[entry] if scores[entry] < low else low
         high = scores[entry] if scores[entry] > high else high
     for entry in range(start, stop):
-        at = place[rows[entry]]
-        if at < 0 or nominated[at] & bit or scores[entry] != scores[entry]:
+        slot = find_place(places, rows[entry])
+        at = slot.place
+        if slot.row_after == 0 or nominated[at] & bit or scores[entry] != scores[entry]:
             continue
         score = (scores[entry] - low) / (high - low) if high > low else 1
         nominated[at] |= bit
@@ -86,28 +91,40 @@ def blend_candidates(
     const float[::1] weights not None,
     const row_t[::1] quotas not None,
     Py_ssize_t limit,
-    row_t[::1] scratch_position not None,
 ):
     """Merges the sources' lists into at most `limit` candidates, each row once: see ext.reference."""
-    cdef Py_ssize_t sources = weights.shape[0], s, i, j, at, count = 0
+    cdef Py_ssize_t sources = weights.shape[0], s, i, count = 0
     _check(rows, scores, offsets, quotas, sources, limit)
-    check_rows(rows, 0, scratch_position.shape[0])
+    check_rows(rows, 0, INT32_MAX)
     limit = min(limit, rows.shape[0])
+    cdef places_t places = [NULL, 0]
     cdef row_t[::1] chosen = np.empty(limit, np.int32)
     cdef float[::1] blend = np.zeros(limit, np.float32)
     cdef bits_t[::1] nominated = np.zeros(limit, np.uint32)
     cdef float[::1] listed = np.zeros(limit * sources, np.float32)
-    for s in range(2 * sources):  # the quotas first, then what is left
-        i = s % sources
-        count = _accept(
-            rows, scores, offsets[i], offsets[i + 1], quotas[i] if s < sources else limit,
-            scratch_position, chosen, count, limit
-        )
-    for s in range(sources):
-        _add_list(
-            rows, scores, offsets[s], offsets[s + 1], weights[s], s, sources,
-            scratch_position, listed, nominated, blend
-        )
+    open_places(&places, limit)
+    try:
+        for s in range(2 * sources):  # the quotas first, then what is left
+            i = s % sources
+            count = _accept(
+                rows, scores, offsets[i], offsets[i + 1], quotas[i] if s < sources else limit,
+                &places, chosen, count, limit
+            )
+        for s in range(sources):
+            _add_list(
+                rows, scores, offsets[s], offsets[s + 1], weights[s], s, sources,
+                &places, listed, nominated, blend
+            )
+        return _in_order(chosen, blend, nominated, listed, count, sources, &places)
+    finally:
+        close_places(&places)
+
+
+cdef tuple _in_order(
+    const row_t[::1] chosen, const float[::1] blend, const bits_t[::1] nominated, const float[::1] listed,
+    Py_ssize_t count, Py_ssize_t sources, const places_t* places
+):
+    """Returns the accepted rows' columns, best first."""
     out_rows = np.empty(count, np.int32)
     out_blend = np.empty(count, np.float32)
     out_nominated = np.empty(count, np.uint32)
@@ -119,15 +136,13 @@ def blend_candidates(
     cdef bits_t[::1] nominated_view = out_nominated
     cdef float[:, ::1] scores_view = out_scores
     cdef uint64_t[::1] keys = np.empty(2 * count, np.uint64)
-    cdef uint64_t* ordered
-    ordered = _best_first(chosen, blend, count, keys)
+    cdef const uint64_t* ordered = _best_first(chosen, blend, count, keys)
+    cdef Py_ssize_t i, j, at
     for i in range(count):
         rows_view[i] = <row_t>(ordered[i] & 0x7fffffff)
-        at = scratch_position[rows_view[i]]
+        at = find_place(places, rows_view[i]).place
         blend_view[i] = blend[at]
         nominated_view[i] = nominated[at]
         for j in range(sources):
             scores_view[i, j] = listed[at * sources + j]
-    for i in range(count):
-        scratch_position[chosen[i]] = -1
     return out_rows, out_blend, out_nominated, out_scores

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from libc.math cimport logf, sqrtf
+from libc.math cimport logf
 
-from ext._lanes cimport PREFETCH_AHEAD, lanes_dot, lanes_dot_halves, prefetch_halves, prefetch_value
+from ext._lanes cimport PREFETCH_AHEAD, machine_loops, prefetch_value
 from ext._rows cimport check_rows, contains
 from ext._types cimport half_t, row_t
 
@@ -22,13 +22,6 @@ cdef inline float _price_in_range(float price, float low, float high) noexcept n
     else:
         return 1
     return max(<float>0, 1 - miss)
-
-
-cdef inline float _cosine(const half_t* vector, const float* user, float user_norm, Py_ssize_t dims) noexcept nogil:
-    cdef float dot, square, norm
-    lanes_dot_halves(vector, user, dims, &dot, &square)
-    norm = sqrtf(square) * user_norm
-    return dot / norm if norm > 0 else 0
 
 
 def assemble_cross_features(
@@ -60,14 +53,13 @@ def assemble_cross_features(
     check_rows(rows, 0, min(category.shape[0], title_embeddings.shape[0]))
     features = np.empty((n, _COLUMNS), np.float32)
     cdef float[:, ::1] out = features
-    cdef const float* user = &user_embedding[0]
-    cdef float norm
     cdef row_t row
-    norm = sqrtf(lanes_dot(user, user, dims))
+    if n == 0:
+        return features
+    machine_loops().cosine_rows(&title_embeddings[0, 0], &rows[0], n, &user_embedding[0], dims, &out[0, 3], _COLUMNS)
     for i in range(n):
         if i + PREFETCH_AHEAD < n:
             row = rows[i + PREFETCH_AHEAD]
-            prefetch_halves(&title_embeddings[row, 0], dims)
             prefetch_value(&category[row])
             prefetch_value(&brand[row])
             prefetch_value(&price[row])
@@ -77,7 +69,6 @@ def assemble_cross_features(
         out[i, 0] = category[row] >= 0 and contains(viewed_categories, category[row])
         out[i, 1] = brand[row] >= 0 and contains(bought_brands, brand[row])
         out[i, 2] = _price_in_range(price[row], price_low, price_high)
-        out[i, 3] = _cosine(&title_embeddings[row, 0], user, norm, dims) if norm > 0 else 0
         # Counts are whole numbers, to which 1 adds without rounding; log1pf would take twice the time.
         out[i, 4] = logf(1 + view_count_7d[row])
         out[i, 5] = purchase_count_7d[row] / max(view_count_7d[row], <float>1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ext._lanes cimport half_value
+from ext._lanes cimport half_value, prefetch_value
 from ext._preferences cimport EVENT_TYPES, PREFERENCES, PURCHASE
 from ext._preferences cimport collect, quantile, sort_prices, write_strongest
 from ext._rows cimport check_rows
@@ -14,6 +14,7 @@ cdef enum:
     DAY_S = 86400
     SESSION_GAP_S = 1800
     POOLED_EVENTS_MAX = 50
+    LINE_HALVES = 32  # in a cache line of 64 bytes
 
 
 cdef void _count(
@@ -59,6 +60,30 @@ cdef void _pool(
         out[d] = <float>(total[d] / pooled) if pooled else 0
 
 
+cdef inline void _ask_for_vector(const half_t* vector, Py_ssize_t dims) noexcept nogil:
+    cdef Py_ssize_t d = 0
+    while d < dims:
+        prefetch_value(vector + d)
+        d += LINE_HALVES
+
+
+cdef void _ask_for(
+    const row_t[::1] rows, Py_ssize_t n, const row_t[::1] category, const row_t[::1] brand, const float[::1] price,
+    const half_t[:, ::1] title_embeddings, const half_t[:, ::1] history_embeddings
+) noexcept nogil:
+    """Asks for the cache lines of all that will be read of the rows, before any of it is."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        if rows[i] >= 0:
+            prefetch_value(&category[rows[i]])
+            prefetch_value(&brand[rows[i]])
+            prefetch_value(&price[rows[i]])
+    for i in range(max(n - POOLED_EVENTS_MAX, 0), n):
+        if rows[i] >= 0:
+            _ask_for_vector(&title_embeddings[rows[i], 0], title_embeddings.shape[1])
+            _ask_for_vector(&history_embeddings[rows[i], 0], history_embeddings.shape[1])
+
+
 def summarize_history(
     const row_t[::1] rows not None,
     const time_t64[::1] times_s not None,
@@ -95,6 +120,7 @@ def summarize_history(
     cdef double[::1] sums = np.empty(n, np.float64)
     cdef double[::1] total = np.empty(max(title_embeddings.shape[1], history_embeddings.shape[1]), np.float64)
     cdef float[::1] ascending = np.empty(n, np.float32)
+    _ask_for(rows, n, category, brand, price, title_embeddings, history_embeddings)
     _count(times_s, types, n, now_s, counters_view)
     brands = collect(rows, types, n, brand, event_weights, False, brand_view, sums)
     write_strongest(brand_view, sums, brands, top_brands_view)

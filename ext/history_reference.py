@@ -112,6 +112,56 @@ def _quantile(ascending: Floats, q: float) -> float:
     return float(np.quantile(ascending.astype(np.float64), q)) if len(ascending) else -1.0
 
 
+ABSENCE_DAYS_MAX = 365
+"""A model trained on a year of data has seen no longer absence; beyond it the input would leave its range."""
+
+
+def encode_user_input(
+    starts: Rows,
+    age: int,
+    gender: int,
+    cluster: int,
+    counters: Floats,
+    categories: Rows,
+    category_buckets: Rows,
+    brands: Rows,
+    brand_buckets: Rows,
+    preference_values: Floats,
+    price_range: Floats,
+    is_weekend: float,
+    hour_sine: float,
+    hour_cosine: float,
+    on_mobile: float,
+    page: int,
+    user_embedding: Floats,
+    history_vector: Floats,
+) -> Floats:
+    """Returns the user tower's input of one user, float32[1, W]: server.features.encoding tells its blocks.
+
+    starts: int32[12], where each block begins, and W. cluster: -1 = unknown. counters, price_range, embeddings: a HistorySummary's.
+    categories, brands: its preferences, -1 = none; each adds preference_values of its place to the column of its bucket.
+    """
+    widths = np.diff(starts).tolist()
+    blocks = [np.zeros(width, np.float32) for width in widths]
+    blocks[0][min(max(age, 0), widths[0] - 1)] = 1
+    blocks[1][min(max(gender, 0), widths[1] - 1)] = 1
+    if cluster >= 0:
+        blocks[2][cluster % widths[2]] = 1
+    views, purchases, session_s, absent_days = counters.astype(np.float64)
+    absence = np.log1p(min(absent_days, ABSENCE_DAYS_MAX)) / 4 if absent_days >= 0 else 0
+    blocks[3][:] = np.log1p(views), np.log1p(purchases), np.log1p(session_s) / 8, absence, absent_days >= 0
+    for block, codes, buckets in ((4, categories, category_buckets), (6, brands, brand_buckets)):
+        known = codes >= 0
+        np.add.at(blocks[block], buckets[codes[known]], preference_values[: len(codes)][known])
+    low, high = np.log1p(np.maximum(price_range.astype(np.float64), 0)) / 4
+    blocks[5][:] = low, high, price_range[0] >= 0
+    blocks[7][:] = is_weekend, hour_sine, hour_cosine, on_mobile
+    blocks[8][min(max(page, 0), widths[8] - 1)] = 1
+    blocks[9][:] = user_embedding
+    blocks[10][:] = history_vector
+    return np.concatenate(blocks)[np.newaxis]
+
+
 def from_halves(bits: Halves) -> Floats:
     """Returns the numbers whose float16 bits are given, as float32 of the same shape."""
     return bits.view(np.float16).astype(np.float32)

@@ -4,6 +4,7 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint64_t
 
+from ext._lanes cimport prefetch_value
 from ext._types cimport row_t
 
 cdef extern from *:
@@ -17,20 +18,27 @@ cdef enum:
     GUESSES = 2
 
 
-cdef inline Py_ssize_t _about(const uint64_t[::1] keys, uint64_t wanted) noexcept nogil:
-    """Returns about where a key stands, in bounds, if keys are spread evenly; anything else if they are not."""
-    cdef Py_ssize_t n = keys.shape[0], at = <Py_ssize_t>high_product(wanted, <uint64_t>n), _guess
+cdef void _guess_places(const uint64_t[::1] keys, const uint64_t[::1] wanted, row_t[::1] about) noexcept nogil:
+    """Writes about where each key stands, in bounds, if keys are spread evenly; anything else if they are not.
+
+    Each guess asks for the cache line that the next one reads, for all keys before any is read.
+    """
+    cdef Py_ssize_t n = keys.shape[0], i, at, _guess
     cdef double spacing = 18446744073709551616.0 / <double>n
+    for i in range(wanted.shape[0]):
+        about[i] = <row_t>high_product(wanted[i], <uint64_t>n)
+        prefetch_value(&keys[about[i]])
     for _guess in range(GUESSES):
-        at += <Py_ssize_t>(<double><int64_t>(wanted - keys[at]) / spacing)
-        at = 0 if at < 0 else (n - 1 if at >= n else at)
-    return at
+        for i in range(wanted.shape[0]):
+            at = about[i] + <Py_ssize_t>(<double><int64_t>(wanted[i] - keys[about[i]]) / spacing)
+            about[i] = <row_t>(0 if at < 0 else (n - 1 if at >= n else at))
+            prefetch_value(&keys[about[i]])
 
 
-cdef inline Py_ssize_t _place(const uint64_t[::1] keys, uint64_t wanted) noexcept nogil:
+cdef inline Py_ssize_t _place(const uint64_t[::1] keys, uint64_t wanted, Py_ssize_t about) noexcept nogil:
     """Returns the place of the first key that is not smaller: from the guess outwards, then by halves."""
     cdef Py_ssize_t n = keys.shape[0], low, high, middle, step = 1
-    low = high = _about(keys, wanted)
+    low = high = about
     while low > 0 and keys[low] >= wanted:
         high = low
         low = max(low - step, 0)
@@ -60,8 +68,10 @@ def find_rows(
     cdef row_t[::1] out = found
     if n == 0:
         return found
+    _guess_places(sorted_keys, wanted, out)
     for i in range(wanted.shape[0]):
-        at = _place(sorted_keys, wanted[i])
-        if at < n and sorted_keys[at] == wanted[i]:
-            out[i] = rows[at]
+        prefetch_value(&rows[out[i]])
+    for i in range(wanted.shape[0]):
+        at = _place(sorted_keys, wanted[i], out[i])
+        out[i] = rows[at] if at < n and sorted_keys[at] == wanted[i] else -1
     return found

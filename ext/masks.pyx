@@ -27,6 +27,19 @@ def keep_not_in(const row_t[::1] rows not None, const row_t[::1] excluded_sorted
     return mask
 
 
+def count_until_wanted(
+    const row_t[::1] rows not None, const row_t[::1] excluded_sorted not None, Py_ssize_t wanted
+):
+    """Returns the length of the shortest beginning of rows with so many that are not excluded: see ext.reference."""
+    if wanted < 0:
+        raise ValueError("wanted must not be negative")
+    cdef Py_ssize_t i = 0
+    while i < rows.shape[0] and wanted > 0:
+        wanted -= not contains(excluded_sorted, rows[i])
+        i += 1
+    return i
+
+
 def keep_codes(
     const row_t[::1] rows not None, const row_t[::1] codes not None, const row_t[::1] allowed_sorted not None
 ):

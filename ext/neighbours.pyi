@@ -8,7 +8,5 @@ def accumulate_neighbours(
     rows: NDArray[np.int32],
     codes: NDArray[np.uint8],
     scales: NDArray[np.float32],
-    scratch_scores: NDArray[np.float32],
-    scratch_because: NDArray[np.int32],
     k: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]: ...

@@ -2,7 +2,7 @@
 
 Common rules. Rows are int32, -1 is an unknown item. Lists come out best first: score descending, then row
 ascending; NaN is never selected. Rows that serve as an index must be rows of the columns given,
-else IndexError. Scratch arrays are the caller's, one set a thread, and are left as found.
+else IndexError.
 """
 
 from __future__ import annotations
@@ -12,8 +12,17 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ext.history_reference import Halves, find_rows, from_halves, summarize_history, weigh_items
+from ext.graph_reference import search_graph
+from ext.history_reference import (
+    Halves,
+    encode_user_input,
+    find_rows,
+    from_halves,
+    summarize_history,
+    weigh_items,
+)
 from ext.reply_reference import decode_ids, encode_items, find_reasons, read_plain_request
+from ext.tensors_reference import encode_candidates, take_scores
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -24,8 +33,11 @@ __all__ = [
     "accumulate_neighbours",
     "assemble_cross_features",
     "blend_candidates",
+    "count_until_wanted",
     "decode_ids",
+    "encode_candidates",
     "encode_items",
+    "encode_user_input",
     "exact_search",
     "find_reasons",
     "find_rows",
@@ -36,7 +48,9 @@ __all__ = [
     "mmr_select",
     "read_plain_request",
     "score_candidates",
+    "search_graph",
     "summarize_history",
+    "take_scores",
     "top_k",
     "tower_forward",
     "weigh_items",
@@ -64,15 +78,12 @@ def accumulate_neighbours(
     rows: Rows,
     codes: NDArray[np.uint8],
     scales: Floats,
-    scratch_scores: Floats,
-    scratch_because: Rows,
     k: int,
 ) -> tuple[Rows, Floats, Rows]:
     """Returns the k best neighbours of a history: rows, scores, and the index of the history entry that gave most.
 
     score(c) = sum over h of history_weights[h] * weight(h -> c), where the weight is codes[entry] * scales[h's row].
     History rows outside the table are skipped.
-    scratch_scores: float32[N], zeros in and out. scratch_because: int32[N], of no meaning in or out.
     """
     total: dict[int, np.float32] = {}
     largest: dict[int, tuple[np.float32, int]] = {}
@@ -99,7 +110,6 @@ def blend_candidates(
     weights: Floats,
     quotas: Rows,
     limit: int,
-    scratch_position: Rows,
 ) -> tuple[Rows, Floats, NDArray[np.uint32], Floats]:
     """Merges the sources' lists into at most `limit` candidates, each row once.
 
@@ -109,9 +119,9 @@ def blend_candidates(
     not nominate the row; the blend is the weighted sum. An entry whose score is NaN counts as absent.
 
     Returns rows int32[m], blend float32[m], nominated uint32[m] (bit s: source s has it), source_scores
-    float32[m, S]; ordered by blend descending, then row. scratch_position: int32[N], -1 in and out.
+    float32[m, S]; ordered by blend descending, then row.
     """
-    _check_rows(rows, len(scratch_position))
+    _check_rows(rows, np.iinfo(np.int32).max)
     lists = [_listed(rows[start:stop], scores[start:stop]) for start, stop in pairwise(offsets.tolist())]
     accepted: dict[int, None] = {}
     for most in (quotas.tolist(), [limit] * len(lists)):
@@ -158,6 +168,13 @@ def keep_flags(rows: Rows, flags: NDArray[np.uint8], required: int, forbidden: i
 def keep_not_in(rows: Rows, excluded_sorted: Rows) -> Mask:
     """Returns which rows are not in an ascending list, bool[n]."""
     return ~np.isin(rows, excluded_sorted)
+
+
+def count_until_wanted(rows: Rows, excluded_sorted: Rows, wanted: int) -> int:
+    """Returns the length of the shortest beginning of rows with so many that are not in an ascending list; all of them
+    where there are fewer."""
+    places = np.flatnonzero(keep_not_in(rows, excluded_sorted))
+    return int(places[wanted - 1]) + 1 if 0 < wanted <= len(places) else len(rows) if wanted else 0
 
 
 def keep_codes(rows: Rows, codes: Rows, allowed_sorted: Rows) -> Mask:

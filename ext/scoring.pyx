@@ -4,32 +4,23 @@ import numpy as np
 
 from libc.math cimport expf
 
-from ext._lanes cimport HEAD_UNITS, PREFETCH_AHEAD, lanes_dot, lanes_head, prefetch_vector
+from ext._lanes cimport HEAD_UNITS, machine_loops
 from ext._rows cimport check_rows
 from ext._types cimport row_t
-
-
-cdef inline float _dot_ahead(
-    const row_t[::1] rows, Py_ssize_t i, const float[:, ::1] vectors, const float* user, Py_ssize_t dims
-) noexcept nogil:
-    """The i-th row's inner product with the user's vector; asks for a later row's cache lines."""
-    if i + PREFETCH_AHEAD < rows.shape[0]:
-        prefetch_vector(&vectors[rows[i + PREFETCH_AHEAD], 0], dims)
-    return lanes_dot(&vectors[rows[i], 0], user, dims)
 
 
 def exact_search(
     const float[::1] user_vector not None, const float[:, ::1] vectors not None, const row_t[::1] rows not None
 ):
     """Returns the inner products of the given rows with the user's vector, float32[n]."""
-    cdef Py_ssize_t n = rows.shape[0], dims = user_vector.shape[0], i
+    cdef Py_ssize_t n = rows.shape[0], dims = user_vector.shape[0]
     if vectors.shape[1] != dims:
         raise ValueError("user_vector and vectors differ in width")
     check_rows(rows, 0, vectors.shape[0])
     scores = np.empty(n, np.float32)
     cdef float[::1] out = scores
-    for i in range(n):
-        out[i] = _dot_ahead(rows, i, vectors, &user_vector[0], dims)
+    if n and dims:
+        machine_loops().dot_rows(&vectors[0, 0], &rows[0], n, &user_vector[0], dims, &out[0])
     return scores
 
 
@@ -57,9 +48,14 @@ def score_candidates(
     scores = np.empty(n, np.float32)
     cdef float[::1] out = scores
     cdef float logit, bias = head_b2[0] + score_bias
+    if n == 0:
+        return scores
+    machine_loops().dot_rows(&item_vectors[0, 0], &rows[0], n, &user_vector[0], dims, &out[0])
     for i in range(n):
-        logit = _dot_ahead(rows, i, item_vectors, &user_vector[0], dims) * dot_scale + bias
-        logit += lanes_head(&cross[i, 0], width, &head_w1[0, 0], &head_b1[0], &head_w2[0])
+        out[i] = out[i] * dot_scale + bias
+    machine_loops().add_heads(&cross[0, 0], n, width, &head_w1[0, 0], &head_b1[0], &head_w2[0], &out[0])
+    for i in range(n):
+        logit = out[i]
         # A NaN passes both comparisons and stays a NaN: the caller's check must see it.
         logit = -80 if logit < -80 else (80 if logit > 80 else logit)
         out[i] = 1 / (1 + expf(-logit))

@@ -2,23 +2,19 @@
 
 import numpy as np
 
+from libc.stdint cimport int32_t
+from libc.stdlib cimport free, malloc
+
+from ext._lanes cimport loops_t, machine_loops
+
 
 cdef void _dense(
-    const float* x, Py_ssize_t inputs, const float[:, ::1] w, const float[::1] b, float* out, bint relu
+    const loops_t* loops, const float* x, const float[:, ::1] w, const float[::1] b, bint relu, float* out,
+    int32_t* present
 ) noexcept nogil:
     """One layer of one row. Inputs that are zero are skipped: most of an encoded input is one-hot."""
-    cdef Py_ssize_t i, u, units = b.shape[0]
-    cdef float value
-    cdef const float* row
-    for u in range(units):
-        out[u] = b[u]
-    for i in range(inputs):
-        value = x[i]
-        if value == 0:
-            continue
-        row = &w[i, 0]
-        for u in range(units):
-            out[u] += value * row[u]
+    cdef Py_ssize_t u, units = b.shape[0]
+    loops.dense(x, w.shape[0], &w[0, 0], &b[0], units, out, present)
     if relu:
         for u in range(units):
             if out[u] < 0:
@@ -42,10 +38,16 @@ def tower_forward(
         raise ValueError("second and third layer do not fit together")
     vectors = np.empty((rows, b3.shape[0]), np.float32)
     cdef float[:, ::1] out = vectors
-    cdef float[::1] first = np.empty(b1.shape[0], np.float32)
-    cdef float[::1] second = np.empty(b2.shape[0], np.float32)
+    cdef Py_ssize_t first = b1.shape[0], second = b2.shape[0], most = max(x.shape[1], first, second)
+    # Three arrays of NumPy's would cost as much as the layers themselves.
+    cdef float* hidden = <float*>malloc((first + second) * sizeof(float) + most * sizeof(int32_t))
+    if hidden == NULL:
+        raise MemoryError
+    cdef int32_t* present = <int32_t*>(hidden + first + second)
+    cdef const loops_t* loops = machine_loops()
     for i in range(rows):
-        _dense(&x[i, 0], x.shape[1], w1, b1, &first[0], True)
-        _dense(&first[0], first.shape[0], w2, b2, &second[0], True)
-        _dense(&second[0], second.shape[0], w3, b3, &out[i, 0], False)
+        _dense(loops, &x[i, 0], w1, b1, True, hidden, present)
+        _dense(loops, hidden, w2, b2, True, hidden + first, present)
+        _dense(loops, hidden + first, w3, b3, False, &out[i, 0], present)
+    free(hidden)
     return vectors

@@ -7,8 +7,9 @@ other are near in memory when an index is filled in row order, which makes build
 that is grown region by region loses items; so it is filled in passes over all rows, each of more than the one before,
 and the first, in random order, is the skeleton that holds the regions together.
 
-An item that a search for its own vector does not find could never be recommended, so that is checked. Items that are
-lost are taken out and added again, now that the graph is whole, which links most of them anew in a moment; the few
+An item that no search finds could never be recommended, so that is checked: by a search for each item's own vector or,
+where there are many items, by searches that show what else they find, until only those have to be looked for one by one
+that none of them showed. Items that are lost are taken out and added again, now that the graph is whole, which links most of them anew in a moment; the few
 that still are not found are named, and the server looks at them beside the index. To link the very last one by more
 links for everybody would make every search twice as dear. Where they are more than a few all the same, the index is
 built anew: those that were lost go in first, because the nodes that come early are linked best, and in the end every
@@ -26,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from server.releases.ann_index import Index
+from offline.usearch_index import Index
 
 Floats = NDArray[np.float32]
 Progress = Callable[[float], None]
@@ -35,15 +36,16 @@ Progress = Callable[[float], None]
 _CHUNK_ROWS = 8_192
 _EXACT_ROWS = 32
 _NARROW = 4
+_STEPS = (8, 8, 4, 4, 2)
+"""One in so many of the rows that are left is searched for: near rows are shown by the same search."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnnOptions:
     """Knobs of the index. connectivity: links a node; the rest is usearch's own words.
 
-    self_search_counts: places among which an item must find itself, or an item with an equal vector. What is not among
-    the few is looked for among the many, as many as a server asks for: a wider search goes more ways. Where the many
-    are more than a hundredth of the items, the few decide: everything is among enough.
+    found_among: places among which a search must find an item, or one with an equal vector; as many as a server asks for.
+    Where they are more than a hundredth of the items, found_among_few decide: everything is among enough.
     attempts_max: builds before it is given up. patient_attempts: builds before the links are doubled each time.
     pass_shares: shares of the items, chosen at random, that are added before the others. parallel_items_min: vectors
     from which on several threads add them. spread: standard
@@ -54,7 +56,8 @@ class AnnOptions:
     connectivity: int = 16
     expansion_add: int = 64
     expansion_search: int = 64
-    self_search_counts: tuple[int, ...] = (20, 200)
+    found_among: int = 200
+    found_among_few: int = 20
     attempts_max: int = 6
     patient_attempts: int = 3
     pass_shares: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.3)
@@ -119,11 +122,9 @@ def _unreached_max(items: int, options: AnnOptions) -> int:
 
 
 def _lost(index: Index, placed: Floats, vectors: Floats, options: AnnOptions) -> NDArray[np.int64]:
-    """Adds what is not found among the few once more, with twice the effort, while that is too much; returns the rows that
-    are not found among the many in the end."""
-    few, *many = options.self_search_counts
-    many = [count for count in many if 100 * count <= len(vectors)]
-    lost = find_lost(index, vectors, few)
+    """Adds what is not found once more, with twice the effort, while that is too much; returns the rows that are not found
+    in the end."""
+    lost = _not_found(index, vectors, options)
     index.expansion_add *= 2  # type: ignore[misc]
     for _ in range(options.relinks):
         if len(lost) <= _unreached_max(len(vectors), options):
@@ -131,45 +132,53 @@ def _lost(index: Index, placed: Floats, vectors: Floats, options: AnnOptions) ->
         index.remove(lost.astype(np.uint64))
         index.add(lost.astype(np.uint64), placed[lost], threads=_threads(len(vectors), options))
         # A node that is linked anew may cost another its links, so all are looked for again.
-        lost = find_lost(index, vectors, few)
-        if len(_among(index, vectors, lost, many)) <= _unreached_max(len(vectors), options):
-            break
-    return _among(index, vectors, lost, many)
+        lost = _not_found(index, vectors, options)
+    return lost
+
+
+def _not_found(index: Index, vectors: Floats, options: AnnOptions) -> NDArray[np.int64]:
+    if 100 * options.found_among > len(vectors):
+        return find_lost(index, vectors, options.found_among_few)
+    return find_lost(index, vectors, options.found_among, by_others=True)
 
 
 def _threads(items: int, options: AnnOptions) -> int:
     return len(os.sched_getaffinity(0)) if items >= options.parallel_items_min else 1
 
 
-def find_lost(index: Index, vectors: Floats, *counts: int) -> NDArray[np.int64]:
-    """Returns the rows that a search for their own vector does not find among the best counts[0], nor the next counts'.
+def find_lost(index: Index, vectors: Floats, count: int, *, by_others: bool = False) -> NDArray[np.int64]:
+    """Returns the rows that a search for their own vector does not find among the best `count`.
 
-    A row whose place is taken by items at least as near (equal vectors among them) counts as found.
+    A row whose place is taken by items at least as near (equal vectors among them) counts as found. by_others: so does a
+    row that a search for another's vector shows, which spares most searches where each shows many.
     """
-    # Most are found by a very narrow search, at a quarter of the cost; the others are looked for again.
-    width, index.expansion_search = index.expansion_search, _NARROW  # type: ignore[misc]
-    missed = [
-        rows[~found] for rows, _, _, found in _self_searches(index, vectors, np.arange(len(vectors)), _NARROW)
+    if by_others:
+        rows = _never_shown(index, vectors, count)
+    else:
+        # Most are found by a very narrow search, at a quarter of the cost; the others are looked for again.
+        width, index.expansion_search = index.expansion_search, _NARROW  # type: ignore[misc]
+        searches = _self_searches(index, vectors, np.arange(len(vectors)), _NARROW)
+        rows = _joined([part[~found] for part, _, _, found in searches])
+        index.expansion_search = width  # type: ignore[misc]
+    lost = [
+        part[~found & ~_crowded_out(vectors, part, keys, lengths, ~found)]
+        for part, keys, lengths, found in _self_searches(index, vectors, rows, count)
     ]
-    index.expansion_search = width  # type: ignore[misc]
-    return _among(index, vectors, np.concatenate([np.empty(0, np.int64), *missed]), counts)
+    return _joined(lost)
 
 
-def _among(
-    index: Index, vectors: Floats, rows: NDArray[np.int64], counts: Sequence[int]
-) -> NDArray[np.int64]:
-    """Returns the rows that are not found among any of the counts."""
-    for count in counts:
-        lost = [np.empty(0, np.int64)]
-        for part, keys, lengths, found in _self_searches(index, vectors, rows, count):
-            kept = [
-                at
-                for at in np.flatnonzero(~found)
-                if not _is_crowded_out(index, vectors, int(part[at]), keys[at, : lengths[at]], count)
-            ]
-            lost.append(part[kept])
-        rows = np.concatenate(lost)
-    return rows
+def _never_shown(index: Index, vectors: Floats, count: int) -> NDArray[np.int64]:
+    """Searches for some rows' vectors, then for some of the rows that nothing has shown, and so on; returns those left."""
+    shown = np.zeros(len(vectors), np.bool_)
+    for step in (count, *_STEPS):
+        rows = np.flatnonzero(~shown)[::step]
+        for _, keys, lengths, _ in _self_searches(index, vectors, rows, count):
+            shown[keys[np.arange(keys.shape[1]) < lengths[:, None]]] = True
+    return np.flatnonzero(~shown)
+
+
+def _joined(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def _self_searches(
@@ -187,15 +196,21 @@ def _self_searches(
         )
 
 
-def _is_crowded_out(index: Index, vectors: Floats, row: int, keys: NDArray[np.int64], count: int) -> bool:
-    """Whether `count` items look to the index just like this one, so that it may not be among them.
+def _crowded_out(
+    vectors: Floats,
+    rows: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    missed: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Tells of the rows that were missed whether as many items as were asked for look to the index just like the row.
 
     int8 makes near vectors equal: the worst hit is then as near as the row's own, rounded, vector.
     """
-    if len(keys) < count:
-        return False
-    cosines = vectors[keys] @ vectors[row]
-    return bool(cosines.min() > 1 - 1e-3)
+    crowded = np.zeros(len(rows), np.bool_)
+    for at in np.flatnonzero(missed & (lengths == keys.shape[1])):
+        crowded[at] = (vectors[keys[at]] @ vectors[rows[at]]).min() > 1 - 1e-3
+    return crowded
 
 
 def _spread_equal(vectors: Floats, deviation: float, seed: int) -> Floats:

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from offline.ann import AnnReport, build_ann_index
+from offline.ann_graph import graph_of, link_lost
 from offline.candidates.neighbour_file import choice_metrics
 from offline.model.train_work import BUILD_FILE, CANDIDATES_DIR, ITEMS_FILE, MODEL_DIR
 from offline.overlay_merge import MergedItems
 from server.errors import Refused
 from server.releases.format import (
-    ANN_INDEX_PATH,
     MODEL_CONFIG_PATH,
     MODEL_WEIGHTS,
     ONNX_PATHS,
@@ -94,7 +94,7 @@ def assemble_release(
         **_columns(items, spare_rows),
         **{_vector_path(n): _with_spare(_as_held(n, array), spare_rows) for n, array in vectors.items()},
         **_candidates(work_dir / CANDIDATES_DIR),
-        "ann/unreached_rows.npy": ann.unreached_rows,
+        **_graph(model_dir / _ANN_FILE, np.asarray(vectors["item_vectors"], np.float32), ann.unreached_rows),
         **{weight_path(n): np.load(model_dir / "weights" / f"{n}.npy") for n in MODEL_WEIGHTS},
         **{
             f"text_encoder/{n}.npy": np.load(model_dir / "text_encoder" / f"{n}.npy")
@@ -113,7 +113,6 @@ def assemble_release(
             TEXT_ENCODER_CONFIG_PATH: _read_json(model_dir / "text_encoder" / "config.json"),
         },
         binary_files={
-            ANN_INDEX_PATH: model_dir / _ANN_FILE,
             **{path: model_dir / Path(path).name for path in ONNX_PATHS},
         },
         version=identity.version,
@@ -194,6 +193,12 @@ def _candidates(directory: Path) -> Arrays:
         for folder, names in paths.items()
         for name in names
     }
+
+
+def _graph(index_path: Path, vectors: NDArray[np.float32], lost: NDArray[np.int32]) -> Arrays:
+    graph = graph_of(np.memmap(index_path, np.uint8, "r").view(np.ndarray), vectors)
+    arrays = {**graph.to_arrays(), "unreached_rows": link_lost(graph, vectors, lost)}
+    return {f"ann/{name}.npy": array for name, array in arrays.items()}
 
 
 def _vector_path(name: str) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from server.errors import FieldViolation, InvalidRequest, ShortlistError
 from server.features.event_types import PageType
@@ -67,8 +71,12 @@ FRESH_BLEND_WEIGHT = 0.1
 REPEAT_BLEND_WEIGHT = 1.0
 """Weight of what the user bought, where bought items may be shown: all other sources together."""
 
-SHORTLIST_FACTOR = 2
-"""Re-ranking sees this many times as many candidates as the list is long."""
+Floats = NDArray[np.float32]
+WeightsFrom = Literal["release", "settings"]
+
+SHORTLIST_FACTOR = 5
+"""Re-ranking sees this many times as many candidates as the list is long: of fewer, most may be of the user's two or three
+dearest categories, and then no cap and no diversity term finds others."""
 
 RECOMMEND_KINDS = (
     SourceKind.CONTEXT_NEIGHBOURS,
@@ -85,7 +93,10 @@ SERVED_BY_SCORER = {ModelServerScorer.name: ServedBy.MODEL_SERVER, TwoTowerScore
 
 @dataclass(frozen=True, slots=True)
 class RetrievalValues:
-    """How candidates are found; the settings section ``retrieval``."""
+    """How candidates are found; the settings section ``retrieval``.
+
+    weights_from: whether the blend takes the weights that training chose for the release, where it did, or these here.
+    """
 
     candidates_max: int
     collaborative_weight: float
@@ -100,6 +111,7 @@ class RetrievalValues:
     remembered_users_max: int = 0
     remembered_age_max_s: float = 60.0
     fusion: Fusion = "score"
+    weights_from: WeightsFrom = "release"
 
     @property
     def weights(self) -> tuple[float, float, float]:
@@ -275,6 +287,9 @@ def _recommend_parts(
             (*extra, *(quota * LENGTHENED_MAX for quota in retrieval.quotas), retrieval.repeat_items_max),
             retrieval.candidates_max * LENGTHENED_MAX + sum(extra) + retrieval.repeat_items_max,
             fusion=retrieval.fusion,
+            weights_of=_release_weights(
+                retrieval, (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT), REPEAT_BLEND_WEIGHT
+            ),
         ),
         filters=(
             CategoryFilter(),
@@ -324,6 +339,7 @@ def _rank_parts(
             RANK_ITEMS_MAX,
             fill=False,
             fusion=retrieval.fusion,
+            weights_of=_release_weights(retrieval, (0.0,)),
         ),
         fallback=frozenset({number[SourceKind.CALLER], number[SourceKind.POPULARITY]}),
         fallback_fields=frozenset({"items"}),
@@ -331,6 +347,26 @@ def _rank_parts(
         scorers=_scorers(parts),
         selector=ScoreSelector(),
     )
+
+
+def _release_weights(
+    retrieval: RetrievalValues, before: tuple[float, ...], *after: float
+) -> Callable[[RecommendQuery], Floats] | None:
+    """Returns what gives a query its release's weights, among those of the other sources; None where settings rule."""
+    if retrieval.weights_from == "settings":
+        return None
+    made: dict[object, Floats] = {}
+
+    def weights_of(query: RecommendQuery) -> Floats:
+        chosen = query.release.model.blend_weights
+        found = made.get(chosen)
+        if found is None:
+            # Threads that meet here make the same.
+            made.clear()
+            made[chosen] = found = np.array((*before, *(chosen or retrieval.weights), *after), np.float32)
+        return found
+
+    return weights_of
 
 
 def _scorers(parts: EngineParts) -> tuple[Scorer[RecommendQuery], ...]:

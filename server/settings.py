@@ -8,6 +8,7 @@ its values through its constructor. ``shortlist settings`` prints this page as a
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -131,6 +132,8 @@ class RetrievalSettings(_Section):
     """Share of the items nearest to the user's vector."""
     popularity_weight: float = Field(0.2, ge=0, le=1)
     """Share of the popularity and trending lists."""
+    weights_from: Literal["release", "settings"] = "release"
+    """Whether the blend takes the weights that `train` chose, or those above; the latter too where one of them is set."""
     fusion: Literal["score", "rank"] = "score"
     """Whether the blend goes by the sources' scores or by the places in their lists. `shortlist tune` finds out."""
     context_neighbours_max: int = Field(200, ge=0, le=5_000)
@@ -145,10 +148,18 @@ class RetrievalSettings(_Section):
     """A purchase so old counts half for buying again."""
     category_scan_rows_max: int = Field(20_000, ge=0, le=10_000_000)
     """A category of at most so many items is scanned exactly when a request is restricted to it."""
-    remembered_users_max: int = Field(2_048, ge=0, le=1_000_000)
+    remembered_users_max: int = Field(3_072, ge=0, le=1_000_000)
     """Users whose ranking a worker remembers until their record changes; 0 = none."""
     remembered_age_max_s: float = Field(60, gt=0, le=86_400)
     """How old what is remembered may be: features count days, and prices change."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_that_are_set_rule(cls, given: object) -> object:
+        weights = {"collaborative_weight", "embedding_weight", "popularity_weight"}
+        if isinstance(given, Mapping) and weights & given.keys():
+            return {"weights_from": "settings", **given}
+        return given
 
 
 class ScenarioSettings(_Section):

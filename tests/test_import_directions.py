@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, str] = {
     "features": "errors ext numpy xxhash orjson",
     "pipeline": "errors ext features numpy",
     "stores": "circuit_breaker errors features ext numpy lmdb pyarrow xxhash orjson redis hiredis",
-    "releases": "errors features ext numpy usearch xxhash orjson",
+    "releases": "errors features ext numpy xxhash orjson",
     "inference": "circuit_breaker errors features ext numpy grpc google tritonclient",
     "query": "pipeline releases features ext numpy",
     **dict.fromkeys(STAGES, STAGE_MAY),

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import torch
 
+from offline.model.padded_lists import SOURCE_COLUMNS
 from offline.model.two_tower import CrossHead, TwoTowerModel
-from server.features.declarations import CROSS_FEATURES
 
 BLEND_SCALE = 4.0
 """Logits from 0 to this: beside them the terms of the re-rankers weigh about what they do beside a trained head's."""
-
-_SOURCE_SCORES = ("collaborative_score", "embedding_score", "popularity_score")
 
 
 def blend_head(weights: Sequence[float]) -> CrossHead:
@@ -25,8 +23,8 @@ def blend_head(weights: Sequence[float]) -> CrossHead:
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.zero_()
-        for unit, (name, weight) in enumerate(zip(_SOURCE_SCORES, weights, strict=True)):
-            head.linear1.weight[unit, CROSS_FEATURES.index(name)] = 1
+        for unit, (column, weight) in enumerate(zip(SOURCE_COLUMNS, weights, strict=True)):
+            head.linear1.weight[unit, column] = 1
             head.linear2.weight[0, unit] = BLEND_SCALE * weight / total
     return head
 

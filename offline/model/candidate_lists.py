@@ -40,11 +40,14 @@ class Sources:
     item_vectors: Floats
 
 
+DEFAULT_WEIGHTS = (0.4, 0.4, 0.2)
+
+
 @dataclass(frozen=True, slots=True)
 class BlendOptions:
     """As the server's retrieval settings: weights and quotas of collaborative, embedding, popularity."""
 
-    weights: tuple[float, float, float] = (0.4, 0.4, 0.2)
+    weights: tuple[float, float, float] = DEFAULT_WEIGHTS
     quotas: tuple[int, int, int] = (200, 200, 100)
     history_half_life_days: float = 365.0
     fusion: Fusion = "score"
@@ -89,7 +92,7 @@ class CandidateList:
 
 
 class CandidateListMaker:
-    """Makes the list of one request after another; owns the kernels' scratch arrays."""
+    """Makes the list of one request after another."""
 
     def __init__(
         self,
@@ -105,9 +108,6 @@ class CandidateListMaker:
         self._sources = sources
         self._options = options
         count = len(catalogue.price)
-        self._scores = np.zeros(count, np.float32)
-        self._because = np.zeros(count, np.int32)
-        self._positions = np.full(count, -1, np.int32)
         self._no_vectors = np.zeros((count, 1), np.uint16)
         self._title_bits = catalogue.title_embeddings.astype(np.float16).view(np.uint16)
         # As a release holds them, so that the ranker learns from the scores that it will see.
@@ -136,7 +136,6 @@ class CandidateListMaker:
             np.array(self._options.weights, np.float32),
             np.array(self._options.quotas, np.int32),
             self._options.limit,
-            self._positions,
         )
         known = self._events.rows[request.history_start : request.history_stop]
         new = ~np.isin(rows, known)
@@ -160,8 +159,6 @@ class CandidateListMaker:
             table.rows,
             self._codes,
             self._scales,
-            self._scores,
-            self._because,
             self._options.quotas[0],
         )
         return rows, scores

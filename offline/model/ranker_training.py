@@ -3,7 +3,7 @@
 Learns on candidate lists of the period that the towers' validation run held back: sources and towers know
 nothing of it, so no score holds the label. Loss: softmax over each list (Cao et al., "Learning to Rank: From
 Pairwise Approach to Listwise Approach", ICML 2007). The bias is set afterwards, where the order is settled. A head that
-is worse than the blend on the lists held back is not taken: the blend's own order is served.
+is worse on the lists held back than the blend, or than a source alone, is not taken: the blend's own order is served.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from offline.model.blend_head import blend_head
-from offline.model.candidate_lists import BlendOptions, CandidateList
+from offline.model.blend_weights import ALONE, ChosenWeights, Weights, blend_quality, choose_weights
+from offline.model.candidate_lists import DEFAULT_WEIGHTS, CandidateList
+from offline.model.list_quality import list_qualities, mean_quality
+from offline.model.padded_lists import PADDING, PaddedLists, pad
 from offline.model.training import EpochReport, Report
 from offline.model.two_tower import CrossHead, TwoTowerModel
 from offline.model.validation import LIST_LENGTH, RetrievalQuality
-from server.features.declarations import CROSS_FEATURES
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +41,20 @@ class RankerOptions:
 
 @dataclass(frozen=True, slots=True)
 class FittedRanker:
-    """What to put into the model. quality, blend_quality: on the lists held back, recall within a list's chosen."""
+    """What to put into the model.
+
+    blend: the weights of the sources. quality, blend_quality, source_quality: of the ranker, the blend and the best
+    source alone on the lists held back, recall within a list's chosen.
+    """
 
     head: CrossHead
     dot_scale: float
     score_bias: float
     lists: int
+    blend: ChosenWeights
     quality: RetrievalQuality
     blend_quality: RetrievalQuality
+    source_quality: RetrievalQuality
 
     def install(self, model: TwoTowerModel) -> None:
         """Puts the head and the two numbers into a model whose towers were trained alike."""
@@ -58,22 +62,6 @@ class FittedRanker:
         with torch.no_grad():
             model.dot_scale.fill_(self.dot_scale)
             model.score_bias.fill_(self.score_bias)
-
-
-@dataclass(frozen=True, slots=True)
-class _Padded:
-    """L lists of up to N candidates: cross [L, N, C], dot, blend [L, N], chosen, real bool[L, N]."""
-
-    cross: Tensor
-    dot: Tensor
-    blend: Tensor
-    chosen: Tensor
-    real: Tensor
-
-    def part(self, lists: Tensor) -> _Padded:
-        return _Padded(
-            self.cross[lists], self.dot[lists], self.blend[lists], self.chosen[lists], self.real[lists]
-        )
 
 
 class _ListScorer(nn.Module):
@@ -92,10 +80,10 @@ class _ListScorer(nn.Module):
         self.register_buffer("scale", scale)
         self.dot_scale = nn.Parameter(torch.tensor(dot_scale))
 
-    def forward(self, lists: _Padded) -> Tensor:
+    def forward(self, lists: PaddedLists) -> Tensor:
         scaled = (lists.cross - self.mean) / self.scale
         scores: Tensor = lists.dot * self.dot_scale + self.head(scaled)
-        return scores.masked_fill(~lists.real, _PADDING)
+        return scores.masked_fill(~lists.real, PADDING)
 
     def folded_head(self) -> CrossHead:
         """Returns the head of the same function over the cross features as they are."""
@@ -106,7 +94,6 @@ class _ListScorer(nn.Module):
         return head
 
 
-_PADDING = -1e9
 _DEVIATION_MIN = 1e-3
 
 
@@ -115,42 +102,52 @@ def fit_ranker(
     dot_scale: float,
     options: RankerOptions,
     report: Report,
-    blend_weights: Sequence[float] = BlendOptions().weights,
+    blend_weights: Weights = DEFAULT_WEIGHTS,
+    *,
+    choose_blend: bool = False,
 ) -> FittedRanker | None:
     """Returns the ranker trained on lists, oldest first; None when none of them has a chosen and another candidate.
 
-    dot_scale: where the weight of the dot product begins. blend_weights: those that the lists were blended with.
+    dot_scale: where the weight of the dot product begins. blend_weights: of the sources; where choose_blend is set,
+    better ones are looked for.
     """
     useful = [found for found in lists if found.chosen.any() and not found.chosen.all()]
     if len(useful) < 2:
         return None
-    padded = _pad(useful)
+    padded = pad(useful)
+    blend = choose_weights(padded, blend_weights, choose=choose_blend)
     begin = max(1, min(len(useful) - 1, round(len(useful) * (1 - options.holdout))))
     everything = torch.arange(len(useful))
     held_back = padded.part(everything[begin:])
     epochs, quality = _choose_epochs(padded.part(everything[:begin]), held_back, dot_scale, options, report)
-    with torch.no_grad():
-        blend = _quality(held_back.blend.masked_fill(~held_back.real, _PADDING), held_back.chosen)
-    if quality.target < blend.target:
-        head, weight, quality = blend_head(blend_weights), 0.0, blend
+    blended = blend_quality(held_back, blend.weights)
+    alone = [blend_quality(held_back, weights) for weights in ALONE]
+    if _loses(quality, [blended, *alone]):
+        head, weight, quality = blend_head(blend.weights), 0.0, blended
     else:
         scorer = _train(padded, dot_scale, options, epochs)
         head, weight = scorer.folded_head(), scorer.dot_scale.item()
     with torch.no_grad():
         scores = padded.dot * weight + head(padded.cross)
-        bias = -float(_served_logits(scores.masked_fill(~padded.real, _PADDING)).mean())
-    return FittedRanker(head, weight, bias, len(useful), quality, blend)
+        bias = -float(_served_logits(scores.masked_fill(~padded.real, PADDING)).mean())
+    best_alone = max(alone, key=lambda rival: rival.target)
+    return FittedRanker(head, weight, bias, len(useful), blend, quality, blended, best_alone)
+
+
+def _loses(quality: RetrievalQuality, rivals: Sequence[RetrievalQuality]) -> bool:
+    """Returns whether any rival is better, by NDCG or by NDCG and recall together."""
+    return any(rival.target > quality.target or rival.ndcg > quality.ndcg for rival in rivals)
 
 
 def _choose_epochs(
-    train: _Padded, held_back: _Padded, dot_scale: float, options: RankerOptions, report: Report
+    train: PaddedLists, held_back: PaddedLists, dot_scale: float, options: RankerOptions, report: Report
 ) -> tuple[int, RetrievalQuality]:
     trainer = _Trainer(train, dot_scale, options)
     best, best_epoch = RetrievalQuality(-1.0, -1.0), 0
     for epoch in range(1, options.epochs_max + 1):
         loss = trainer.run_epoch()
         with torch.no_grad():
-            quality = _quality(trainer.scorer(held_back), held_back.chosen)
+            quality = mean_quality(list_qualities(trainer.scorer(held_back), held_back.chosen))
         report(EpochReport("ranker", epoch, options.epochs_max, loss, quality, 0.0))
         if quality.target > best.target:
             best, best_epoch = quality, epoch
@@ -159,7 +156,7 @@ def _choose_epochs(
     return best_epoch, best
 
 
-def _train(lists: _Padded, dot_scale: float, options: RankerOptions, epochs: int) -> _ListScorer:
+def _train(lists: PaddedLists, dot_scale: float, options: RankerOptions, epochs: int) -> _ListScorer:
     trainer = _Trainer(lists, dot_scale, options)
     for _ in range(epochs):
         trainer.run_epoch()
@@ -167,7 +164,7 @@ def _train(lists: _Padded, dot_scale: float, options: RankerOptions, epochs: int
 
 
 class _Trainer:
-    def __init__(self, lists: _Padded, dot_scale: float, options: RankerOptions) -> None:
+    def __init__(self, lists: PaddedLists, dot_scale: float, options: RankerOptions) -> None:
         torch.manual_seed(options.seed)
         real = lists.cross[lists.real]
         # A feature that never varies stays at 0.
@@ -194,30 +191,7 @@ class _Trainer:
         return total / len(order)
 
 
-def _pad(lists: Sequence[CandidateList]) -> _Padded:
-    longest = max(len(found.rows) for found in lists)
-    cross = np.zeros((len(lists), longest, len(CROSS_FEATURES)), np.float32)
-    dot, blend = np.zeros((2, len(lists), longest), np.float32)
-    chosen, real = np.zeros((2, len(lists), longest), bool)
-    for at, found in enumerate(lists):
-        count = len(found.rows)
-        cross[at, :count], dot[at, :count], blend[at, :count] = found.cross, found.dot, found.blend
-        chosen[at, :count], real[at, :count] = found.chosen, True
-    return _Padded(*(torch.from_numpy(array) for array in (cross, dot, blend, chosen, real)))
-
-
 def _served_logits(scores: Tensor) -> Tensor:
     """The logits that would be shown: the best LIST_LENGTH of each list. The score .5 is their mean's."""
     best: Tensor = scores.topk(min(LIST_LENGTH, scores.shape[1]), dim=1).values
-    return best[best > _PADDING / 2]
-
-
-def _quality(scores: Tensor, chosen: Tensor) -> RetrievalQuality:
-    """Recall and NDCG at LIST_LENGTH of the chosen items that are in the lists."""
-    length = min(LIST_LENGTH, scores.shape[1])
-    hits = chosen.gather(1, scores.topk(length, dim=1).indices).double()
-    counts = chosen.sum(1)
-    discounts = 1 / torch.log2(torch.arange(length, dtype=torch.float64) + 2)
-    ideal = discounts.cumsum(0)[counts.clamp(max=length) - 1]
-    recall = (hits.sum(1) / counts).mean()
-    return RetrievalQuality(float(recall), float((hits @ discounts / ideal).mean()))
+    return best[best > PADDING / 2]

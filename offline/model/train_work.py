@@ -43,6 +43,7 @@ from offline.text import fit_text_encoder
 from server.errors import Refused
 from server.features.encoding import ITEM_HASH_BUCKETS, bucket_table, encode_items
 from server.features.text_encoder import TextEncoder
+from server.releases.model_config import BlendWeights
 
 ITEMS_FILE = "items.parquet"
 BUILD_FILE = "build.json"
@@ -54,12 +55,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """All knobs of the training."""
+    """All knobs of the training. choose_blend: whether the blend's weights are looked for; else they are the given ones."""
 
     towers: TowerOptions = field(default_factory=TowerOptions)
     ranker: RankerOptions = field(default_factory=RankerOptions)
     examples: ExampleOptions = field(default_factory=ExampleOptions)
     blend: BlendOptions = field(default_factory=BlendOptions)
+    choose_blend: bool = False
 
     def with_seed(self, seed: int, threads: int) -> TrainOptions:
         """Returns the same options with a seed and a number of threads."""
@@ -69,7 +71,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrainSummary:
-    """What was trained: counts, metrics by name, seconds."""
+    """What was trained: counts, metrics by name, seconds. blend_weights: those that were chosen; None = none were."""
 
     model_version: str
     items: int
@@ -77,6 +79,7 @@ class TrainSummary:
     examples: int
     epochs: int
     metrics: Mapping[str, float]
+    blend_weights: BlendWeights | None
     seconds: float
 
 
@@ -107,7 +110,9 @@ def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSu
     built = json.loads((work_dir / BUILD_FILE).read_text(encoding="utf-8"))
     vectors = vectors_at_build(towers.model, items, catalogue, int(built["as_of_s"]))
     metrics = _metrics(towers, ranker)
-    version = _write(work_dir / MODEL_DIR, towers.model, encoder, catalogue, vectors, metrics, options)
+    chosen = ranker.blend.weights if ranker is not None and options.choose_blend else None
+    summary = {"metrics": dict(metrics), "seed": options.towers.seed}
+    version = _write(work_dir / MODEL_DIR, towers.model, encoder, catalogue, vectors, chosen, summary)
     return TrainSummary(
         model_version=version,
         items=catalogue.item_count,
@@ -115,6 +120,7 @@ def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSu
         examples=len(data.example_rows),
         epochs=towers.epochs,
         metrics=metrics,
+        blend_weights=chosen,
         seconds=time.monotonic() - started,
     )
 
@@ -176,7 +182,14 @@ def _fit_ranker(
         requests_max=options.ranker.requests_max,
         seed=options.ranker.seed,
     )
-    return fit_ranker(list(lists), options.towers.logit_scale, options.ranker, report, options.blend.weights)
+    return fit_ranker(
+        list(lists),
+        options.towers.logit_scale,
+        options.ranker,
+        report,
+        options.blend.weights,
+        choose_blend=options.choose_blend,
+    )
 
 
 def _metrics(towers: FittedTowers, ranker: FittedRanker | None) -> dict[str, float]:
@@ -187,6 +200,9 @@ def _metrics(towers: FittedTowers, ranker: FittedRanker | None) -> dict[str, flo
     if ranker is not None:
         metrics["validation_ranked_ndcg_20"] = ranker.quality.ndcg
         metrics["validation_blend_ndcg_20"] = ranker.blend_quality.ndcg
+        metrics["validation_best_source_ndcg_20"] = ranker.source_quality.ndcg
+        metrics["blend_choice_ndcg_20"] = ranker.blend.quality.ndcg
+        metrics["blend_choice_default_ndcg_20"] = ranker.blend.given.ndcg
     return metrics
 
 
@@ -196,15 +212,15 @@ def _write(
     encoder: TextEncoder,
     catalogue: Catalogue,
     vectors: Floats,
-    metrics: Mapping[str, float],
-    options: TrainOptions,
+    blend_weights: BlendWeights | None,
+    summary: Mapping[str, object],
 ) -> str:
     """Writes the files of the module's docstring; returns the model's version, which names its content."""
     weights = model.serving_weights()
     digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)) + vectors.tobytes())
+    digest.update(np.array(blend_weights or (), np.float64).tobytes())
     version = f"two-tower-{digest.hexdigest()[:12]}"
-    config = model_config(model, version)
-    summary = {"metrics": dict(metrics), "seed": options.towers.seed}
+    config = model_config(model, version, blend_weights)
     shutil.rmtree(directory, ignore_errors=True)
     for folder in ("weights", "text_encoder"):
         (directory / folder).mkdir(parents=True)

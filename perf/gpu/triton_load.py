@@ -6,12 +6,13 @@ import threading
 import time
 
 import numpy as np
+from tritonclient.grpc.service_pb2 import ModelInferRequest
 
 from perf.gpu.ranker_inputs import RankerInputs
 from perf.gpu.timing import Timing
 from server.inference.triton_channel import TritonChannel
 from server.inference.triton_scorer import OUTPUT, RANKER, RANKER_INPUTS
-from server.inference.triton_wire import ModelVersion, decode_reply, encode_request
+from server.inference.triton_wire import ModelVersion, decode_reply, encode_header
 
 _MESSAGE_BYTES_MAX = 1 << 28
 _TIMEOUT_S = 10.0
@@ -20,8 +21,10 @@ _TIMEOUT_S = 10.0
 def triton_load(url: str, number: int, inputs: RankerInputs, seconds: float, concurrency: int) -> Timing:
     """Keeps so many inferences of two_tower under way for so long. Raises ModelServerUnavailable."""
     model = ModelVersion(RANKER, number)
-    tensors = [(spec.name, getattr(inputs, spec.name)) for spec in RANKER_INPUTS]
-    request = encode_request(model, tensors, OUTPUT, _TIMEOUT_S)
+    tensors: dict[str, np.ndarray] = {spec.name: getattr(inputs, spec.name) for spec in RANKER_INPUTS}
+    shapes = tuple((name, tensor.shape) for name, tensor in tensors.items())
+    contents = ModelInferRequest(raw_input_contents=[tensor.tobytes() for tensor in tensors.values()])
+    request = encode_header(model, shapes, OUTPUT, _TIMEOUT_S) + contents.SerializeToString()
     channel = TritonChannel(url.removeprefix("triton://"), _MESSAGE_BYTES_MAX)
     shape = (*inputs.pair_ids.shape, 2)
     scored = decode_reply(channel.infer(request, _TIMEOUT_S), model, OUTPUT, shape)

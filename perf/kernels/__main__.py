@@ -21,8 +21,8 @@ from perf.kernels.cases import ROWS, Case, make_cases
 from perf.machine import machine_facts
 
 MODULES = (
-    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "topk",
-    "towers", "weights",
+    "blend", "cross_features", "graph", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "tensors",
+    "topk", "towers", "user_input", "weights",
 )  # fmt: skip
 ROUND_S = 0.05
 TABLE_WIDTH = 130

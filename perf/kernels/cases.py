@@ -13,7 +13,11 @@ NEIGHBOURS = 100
 CANDIDATES = 500
 DIMS = 64
 VARIANTS = 128
+BATCHED = 8
 SHOWN = 20
+LINKS = 32
+CLUSTER_ROWS = 1_000
+USER_STARTS = np.cumsum([0, 8, 4, 16, 5, 32, 3, 32, 4, 7, DIMS, DIMS]).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ def make_cases(seed: int = 7, rows: int = ROWS) -> list[Case]:
         _filters,
         _user,
         _ranking,
+        _model_server,
         _reply,
     ]
     return [case for make in makers for case in make(rng, columns)]
@@ -79,8 +84,6 @@ def _retrieval(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list
         np.concatenate(lists).astype(np.int32),
         rng.integers(1, 256, HISTORY * NEIGHBOURS, np.uint8),
         np.full(rows, 1 / 255, np.float32),
-        np.zeros(rows, np.float32),
-        np.zeros(rows, np.int32),
         200,
     )
     sizes = (200, 200, 100)
@@ -92,13 +95,28 @@ def _retrieval(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list
         np.array([0.4, 0.4, 0.2], np.float32),
         np.array(sizes, np.int32),
         CANDIDATES,
-        np.full(rows, -1, np.int32),
     )
     return [
         Case("accumulate_neighbours", f"{HISTORY} x {NEIGHBOURS} -> 200", (accumulate,)),
         Case("blend_candidates", "200 + 200 + 100 -> 500", (blend,)),
         Case("top_k", "500 -> 40", ((rng.random(CANDIDATES, np.float32), 40),)),
+        Case("search_graph", f"{rows:,} -> 200", _searches(rng, rows)),
     ]
+
+
+def _searches(rng: np.random.Generator, rows: int) -> tuple[tuple[object, ...], ...]:
+    """A graph without meaning but of the right size: clusters of 1,000 rows, whose nodes lead to others of the cluster."""
+    cluster = np.arange(rows)[:, None] // CLUSTER_ROWS * CLUSTER_ROWS
+    links = (cluster + rng.integers(0, min(rows, CLUSTER_ROWS), (rows, LINKS))).clip(0, rows - 1)
+    codes = rng.integers(-30, 31, (rows, DIMS), np.int8)
+    entries = rng.choice(rows, VARIANTS).astype(np.int32)
+    none = np.full((1, LINKS // 2), -1, np.int32)
+    down = np.full(1, -1, np.int32)
+    links = links.astype(np.int32)
+    return tuple(
+        (rng.standard_normal(DIMS, np.float32), codes, links, entry[None], none, down, 64, 200)
+        for entry in entries
+    )
 
 
 def _filters(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:
@@ -108,6 +126,11 @@ def _filters(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[C
     return [
         Case("keep_flags", "500", tuple((rows, columns["flags"], 1, 12) for rows in chosen)),
         Case("keep_not_in", "500 against 200", tuple((rows, excluded) for rows in chosen)),
+        Case(
+            "count_until_wanted",
+            "200 of 250 against 200",
+            tuple((rows[:250], excluded, 200) for rows in chosen),
+        ),
         Case("keep_codes", "500 against 5", tuple((rows, columns["category"], allowed) for rows in chosen)),
         Case("keep_not_expired", "500", tuple((rows, columns["expire"], 1_000) for rows in chosen)),
     ]
@@ -123,6 +146,12 @@ def _user(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case
     layers = [
         rng.standard_normal(s, np.float32) / 10 for s in ((239, 128), 128, (128, 64), 64, (64, DIMS), DIMS)
     ]
+    encoded = (
+        USER_STARTS, 3, 1, 12, np.array([9, 2, 300, 4], np.float32), np.array([3, 1, -1], np.int32),
+        rng.integers(0, 32, 500, np.int32), np.array([7, 2, 5], np.int32), rng.integers(0, 32, 2_000, np.int32),
+        np.array([1, 1 / 2, 1 / 3], np.float32), np.array([3, 90], np.float32), 0.0, 0.5, 0.5, 1.0, 2,
+        rng.random(DIMS, np.float32), rng.random(DIMS, np.float32),
+    )  # fmt: skip
     keys = np.sort(rng.integers(0, 2**64, len(columns["price"]), np.uint64))
     row_of_key = rng.permutation(len(keys)).astype(np.int32)
     viewed = [rng.choice(keys, HISTORY) for _ in range(VARIANTS)]
@@ -131,6 +160,7 @@ def _user(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case
         Case("find_rows", f"{HISTORY} keys", tuple((keys, row_of_key, wanted) for wanted in viewed)),
         Case("weigh_items", f"{HISTORY} events", ((*history[:3], weights, 60.0),)),
         Case("summarize_history", f"{HISTORY} events", ((*history, np.ones(16, np.float32), *item),)),
+        Case("encode_user_input", f"1 user, {USER_STARTS[-1]}", (encoded,)),
         Case("tower_forward", "1 user, 239-128-64-64", ((x, *layers),)),
     ]
 
@@ -162,6 +192,25 @@ def _ranking(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[C
         Case("score_candidates", "500 x 64", tuple((rows, *model) for rows in chosen)),
         Case("exact_search", "500 x 64", tuple((user, columns["vectors"], rows) for rows in chosen)),
         Case("mmr_select", "40 -> 20", ((*order, 20, 0.3, 5),)),
+    ]
+
+
+def _model_server(rng: np.random.Generator, columns: dict[str, np.ndarray]) -> list[Case]:
+    chosen = _candidates(rng, len(columns["price"]))
+    features = rng.random((1, 239), np.float32)
+    cross = rng.random((CANDIDATES, 10), np.float32)
+    scored = rng.random((CANDIDATES, 2), np.float32)
+    batches = [
+        [(features, rows, cross, columns["vectors"], 7) for rows in chosen[at : at + BATCHED]]
+        for at in range(0, VARIANTS, BATCHED)
+    ]
+    return [
+        Case(
+            "encode_candidates",
+            f"{BATCHED} x {CANDIDATES}",
+            tuple((b"header", users, 512) for users in batches),
+        ),
+        Case("take_scores", f"{CANDIDATES}", ((scored, chosen[0], 7),)),
     ]
 
 

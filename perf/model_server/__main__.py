@@ -2,8 +2,7 @@
 
 The client and its batches run in this process against a server in another that answers at once, so that the processor time
 of this process is what the client costs: building the tensors, gRPC, waiting and waking, checking the reply. Beside it, the
-same with row numbers in place of the candidates' vectors, for a model that would hold the vectors itself; and the scores in
-this process, which is what is saved.
+scores in this process, which is what is saved.
 """
 
 from __future__ import annotations
@@ -18,14 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from unittest import mock
 
-import numpy as np
 from rich.console import Console
 
 from perf.machine import machine_facts
 from server.circuit_breaker import BreakerValues, CircuitBreaker
-from server.inference import triton_scorer
 from server.inference.local_model import LocalScorer, LocalUserTower
 from server.inference.micro_batcher import BatchLimits
 from server.inference.triton_channel import TritonChannel
@@ -68,15 +64,12 @@ def measure(requests: int, rounds: int, users_max: int) -> dict[str, object]:
         try:
             assert server.stdout is not None
             address = f"127.0.0.1:{int(server.stdout.readline())}"
-            vectors = [asking(address, release, cases, n, requests, rounds, users_max) for n in IN_FLIGHT]
-            with mock.patch.object(triton_scorer, "_join", _join_rows):
-                rows = [asking(address, release, cases, n, requests, rounds, users_max) for n in IN_FLIGHT]
+            asked = [asking(address, release, cases, n, requests, rounds, users_max) for n in IN_FLIGHT]
         finally:
             server.terminate()
             server.wait(10)
         return {
-            "vectors_on_the_wire": vectors,
-            "rows_on_the_wire": rows,
+            "asking": asked,
             "in_this_process_us": local_us(release, cases, requests),
             "bar_us": BAR_US,
             "candidates": CANDIDATES,
@@ -132,20 +125,6 @@ def local_us(release: MappedRelease, cases: list[ScoringCase], requests: int) ->
         case = cases[at % len(cases)]
         scorer.score(release, tower.user_vector(release, case.tower_input), case.rows, case.cross)
     return round((time.process_time() - start_s) / requests * 1e6, 1)
-
-
-def _join_rows(entries: list[triton_scorer._Entry], candidates: int) -> list[tuple[str, np.ndarray]]:
-    """Returns the inputs with row numbers in place of vectors; the instant server does not mind."""
-    users = len(entries)
-    features = np.concatenate([entry.tower_input for entry in entries])
-    rows, pair_ids = np.zeros((2, users, candidates), np.float32)
-    cross = np.zeros((users, candidates, entries[0].cross.shape[1]), np.float32)
-    for at, entry in enumerate(entries):
-        n = len(entry.rows)
-        rows[at, :n], cross[at, :n], pair_ids[at, :n] = entry.rows, entry.cross, entry.pair_ids
-    return [
-        ("user_features", features), ("item_rows", rows), ("cross_features", cross), ("pair_ids", pair_ids),
-    ]  # fmt: skip
 
 
 def _in_threads(count: int, work: Callable[[int], None]) -> None:

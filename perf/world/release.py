@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from offline.ann import build_ann_index
+from offline.ann_graph import graph_of, link_lost
 from offline.model.onnx_graphs import onnx_files
 from perf.world.shape import DAY_S, NOW_S, WorldItems, WorldShape, make_neighbours
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
@@ -16,7 +17,6 @@ from server.features.encoding import USER_BLOCKS, USER_WIDTH, block_slices
 from server.features.identity import item_key
 from server.features.text_encoder import TextEncoder, TextEncoderConfig
 from server.releases.format import (
-    ANN_INDEX_PATH,
     ARRAY_FILES,
     MODEL_CONFIG_PATH,
     POPULARITY_LISTS_PATH,
@@ -49,6 +49,7 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
     index_path = data_dir / "work" / "index.usearch"
     console.print(f"index of {shape.items:,} vectors")
     report = build_ann_index(items.vectors, index_path)
+    graph = graph_of(np.memmap(index_path, np.uint8, "r").view(np.ndarray), items.vectors)
     console.print(f"recall@200 {report.recall:.3f} after {report.attempts} attempts; neighbours")
     weights = _weights()
     config = ModelConfig(VERSION, 4.0, -2.0, 0, "cos")
@@ -64,7 +65,8 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
         **make_neighbours(shape, items),
         **popularity,
         **encoder.to_arrays(),
-        "unreached_rows": report.unreached_rows,
+        **graph.to_arrays(),
+        "unreached_rows": link_lost(graph, items.vectors, report.unreached_rows),
     }
     arrays = {file.path: named[file.name] for file in ARRAY_FILES}
     arrays.update({weight_path(name): weight for name, weight in weights.items()})
@@ -81,7 +83,6 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
             TEXT_ENCODER_CONFIG_PATH: encoder.config.to_json(),
         },
         binary_files={
-            ANN_INDEX_PATH: index_path,
             **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
         },
         version=VERSION,

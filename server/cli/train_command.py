@@ -25,6 +25,7 @@ _METRICS = {
     "validation_embedding_recall_20": "embedding alone, recall@20",
     "validation_embedding_ndcg_20": "embedding alone, NDCG@20",
     "validation_blend_ndcg_20": "candidates as blended, NDCG@20 within the list",
+    "validation_best_source_ndcg_20": "candidates of the best source alone, NDCG@20 within the list",
     "validation_ranked_ndcg_20": "candidates as ranked, NDCG@20 within the list",
 }
 
@@ -55,7 +56,8 @@ def train(
     blend = BlendOptions.of(
         weights, retrieval.candidates_max, retrieval.history_half_life_days, retrieval.fusion
     )
-    options = TrainOptions(blend=blend).with_seed(seed, threads)
+    choose = retrieval.weights_from == "release"
+    options = TrainOptions(blend=blend, choose_blend=choose).with_seed(seed, threads)
     options = replace(options, towers=replace(options.towers, epochs_max=epochs_max))
     with told_errors(), TrainingProgress() as progress:
         summary = train_work(settings.data_dir / "work", options, progress.report)
@@ -100,6 +102,10 @@ def _print(summary: TrainSummary) -> None:
     table.add_row("items", f"{summary.items:,}")
     table.add_row("requests, examples", f"{summary.queries:,}, {summary.examples:,}")
     table.add_row("epochs", f"{summary.epochs}")
+    if summary.blend_weights is not None:
+        table.add_row(
+            "weights chosen for the blend", " / ".join(f"{weight:g}" for weight in summary.blend_weights)
+        )
     for name, title in _METRICS.items():
         if name in summary.metrics:
             table.add_row(title, f"{summary.metrics[name]:.4f}")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, log1p, pi, sin
+from math import cos, pi, sin
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ext import HistorySummary
+from ext import HistorySummary, encode_user_input
+from ext.history_reference import ABSENCE_DAYS_MAX
 from server.features.declarations import PREFERENCES_MAX, TITLE_DIMS, VECTOR_DIMS
 from server.features.identity import hash_bucket
 
@@ -28,8 +29,7 @@ PAGE_TYPES = 7
 PREFERENCE_BUCKETS = 32
 ITEM_HASH_BUCKETS = 64
 
-# A model trained on a year of data has seen no longer absence; beyond it the input would leave its range.
-ABSENCE_DAYS_MAX = 365
+# As with ABSENCE_DAYS_MAX: a model trained on a year of data has seen no older item.
 ITEM_AGE_DAYS_MAX = 365
 
 
@@ -85,6 +85,7 @@ def total_width(blocks: Sequence[Block]) -> int:
 
 _USER = block_slices(USER_BLOCKS)
 USER_WIDTH = total_width(USER_BLOCKS)
+_USER_STARTS = np.array([*(columns.start for columns in _USER.values()), USER_WIDTH], np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,37 +172,29 @@ def encode_user(
     context: ContextFeatures,
     buckets: tuple[Codes, Codes],
 ) -> Floats:
-    """Returns what encode_users does for one user, float32[1, USER_WIDTH], in a fifth of its time.
+    """Returns what encode_users does for one user, float32[1, USER_WIDTH], in a kernel.
 
     profile: age bucket, gender, location cluster. buckets: of categories and of brands.
     """
-    out = np.zeros((1, USER_WIDTH), np.float32)
-    row = out[0]
-    age, gender, cluster = profile
-    row[_USER["age_bucket"].start + min(max(age, 0), AGE_BUCKETS - 1)] = 1
-    row[_USER["gender"].start + min(max(gender, 0), GENDERS - 1)] = 1
-    if cluster >= 0:
-        row[_USER["location_cluster"].start + cluster % LOCATION_BUCKETS] = 1
-    views, purchases, session_s, absent_days = summary.counters.tolist()
-    seen = absent_days >= 0
-    absence = log1p(min(absent_days, ABSENCE_DAYS_MAX)) / 4 if seen else 0.0
-    row[_USER["counters"]] = (log1p(views), log1p(purchases), log1p(session_s) / 8, absence, seen)
-    for name, codes, of_code in (
-        ("preferred_categories", summary.preferred_categories, buckets[0]),
-        ("preferred_brands", summary.preferred_brands, buckets[1]),
-    ):
-        start = _USER[name].start
-        for place, code in enumerate(codes.tolist()):
-            if code >= 0:
-                row[start + of_code[code]] += _PREFERENCE_VALUES[place]
-    low, high = summary.price_range.tolist()
-    row[_USER["preferred_price_range"]] = (log1p(max(low, 0)) / 4, log1p(max(high, 0)) / 4, low >= 0)
     angle = context.hour_of_day * pi / 12
-    row[_USER["context"]] = (context.is_weekend, sin(angle), cos(angle), context.device_mobile)
-    row[_USER["page_type"].start + min(max(context.page_type, 0), PAGE_TYPES - 1)] = 1
-    row[_USER["user_embedding"]] = summary.user_embedding
-    row[_USER["history_vector"]] = summary.history_vector
-    return out
+    return encode_user_input(
+        _USER_STARTS,
+        *profile,
+        summary.counters,
+        summary.preferred_categories,
+        buckets[0],
+        summary.preferred_brands,
+        buckets[1],
+        _PREFERENCE_VALUES,
+        summary.price_range,
+        context.is_weekend,
+        sin(angle),
+        cos(angle),
+        context.device_mobile,
+        context.page_type,
+        summary.user_embedding,
+        summary.history_vector,
+    )
 
 
 _PREFERENCE_VALUES = (1 / np.arange(1, PREFERENCES_MAX + 1)).astype(np.float32)

@@ -22,7 +22,6 @@ def recommend_query(
     name, scenario = engine.scenario(command.scenario, command.page_type)
     return RecommendQuery(
         num_items=command.num_items,
-        capacity=release.capacity,
         budget=RequestBudget(engine.values.budget, command.deadline_s, engine.clock),
         release=release,
         now_s=now_s,
@@ -61,7 +60,6 @@ def rank_query(engine: Engine, release: MappedRelease, command: RankCommand, now
     name, scenario = engine.scenario("", command.page_type)
     return RecommendQuery(
         num_items=len(command.item_ids),
-        capacity=release.capacity,
         budget=RequestBudget(engine.values.budget, command.deadline_s, engine.clock),
         release=release,
         now_s=now_s,

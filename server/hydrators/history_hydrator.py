@@ -84,5 +84,8 @@ def _keys_of(record: UserRecord | None, session: SessionColumns, field: str, eve
 def _sorted_rows(query: RecommendQuery, keys: Keys) -> Rows:
     if not len(keys):
         return NO_ROWS
-    rows = np.unique(query.release.rows_of_keys(keys))
-    return rows[np.searchsorted(rows, 0) :]
+    rows = query.release.rows_of_keys(keys)
+    rows.sort()
+    # Of the rows that no item has, -1 comes more than once; the session's events may repeat the record's.
+    known = rows[rows.searchsorted(0) :]
+    return np.unique(known) if len(query.session.types) else known

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 
 from server.features.record_codec import content_digest
 from server.pipeline.remembered import Remembered
 from server.pipeline.stages import QueryHydrator
+from server.pipeline.two_queues import TwoQueues
 from server.query import RecommendQuery
 
 
@@ -17,7 +17,7 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, Remembered]):
 
     Only requests that come to the user's record and page alone share it; those that carry events, items,
     exclusions or categories of their own compute everything anew, and those that are to be explained as well.
-    users_max: users remembered, those asked for last; 0 turns it off. age_max_s: how old what is remembered may be,
+    users_max: users remembered, those asked for often before those asked for last; 0 turns it off. age_max_s: how old what is remembered may be,
     because features count days and weeks, and prices change.
     """
 
@@ -27,7 +27,7 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, Remembered]):
         self._users_max = users_max
         self._age_max_s = age_max_s
         self._lock = threading.Lock()
-        self._users: OrderedDict[str, Remembered] = OrderedDict()
+        self._users = TwoQueues[str, Remembered](users_max)
         self.hits = 0
         self.misses = 0
 
@@ -55,7 +55,6 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, Remembered]):
         with self._lock:
             known = self._users.get(query.user_key)
             if known is not None and known.basis == basis and now_s - known.since_s < self._age_max_s:
-                self._users.move_to_end(query.user_key)
                 if known.ranking is None:
                     self.misses += 1
                 else:
@@ -65,8 +64,5 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, Remembered]):
             known = Remembered(basis, now_s)
             if query.quality < 1:
                 return known  # Its ranking will be shorter than what a calmer moment must find.
-            self._users[query.user_key] = known
-            self._users.move_to_end(query.user_key)
-            if len(self._users) > self._users_max:
-                self._users.popitem(last=False)
+            self._users.put(query.user_key, known)
         return known

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ext import encode_candidates, take_scores
 from server.circuit_breaker import CircuitBreaker
 from server.errors import ModelServerUnavailable
 from server.features.declarations import CROSS_FEATURES, VECTOR_DIMS
@@ -16,7 +18,7 @@ from server.features.encoding import USER_WIDTH
 from server.inference.micro_batcher import BatchLimits, MicroBatcher
 from server.inference.protocols import Floats, ScoringRelease
 from server.inference.triton_channel import LATE, TensorSpec, TritonChannel
-from server.inference.triton_wire import ModelVersion, decode_reply, encode_request, unusable
+from server.inference.triton_wire import ModelVersion, decode_reply, encode_header, unusable
 
 RANKER = "two_tower"
 OUTPUT = "scored"
@@ -33,7 +35,7 @@ RANKER_INPUTS = (
 RANKER_OUTPUTS = (TensorSpec(OUTPUT, _FP32, (-1, -1, 2)),)
 
 _PAIR_ID_BITS = 24
-"""Integers of so many bits are exact in float32."""
+"""Of a pair id; integers of so many bits are exact in float32."""
 
 _TIMEOUT_S_MIN = 1e-3
 
@@ -57,15 +59,14 @@ class TritonLimits:
     batch: BatchLimits = field(default_factory=BatchLimits)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One user's candidates. pair_ids: float32[n], what must stand beside the scores in the reply."""
+class _Entry(NamedTuple):
+    """One user's candidates, as ext.encode_candidates takes them. salt: makes pair ids of each request differ."""
 
     tower_input: Floats
     rows: NDArray[np.int32]
     cross: Floats
     item_vectors: Floats
-    pair_ids: Floats
+    salt: int
 
 
 class TritonScorer:
@@ -135,7 +136,8 @@ class TritonScorer:
         timeout_s = max(_TIMEOUT_S_MIN, timeout_s)
         candidates = _padded(max(len(entry.rows) for entry in entries))
         try:
-            request = encode_request(model, _join(entries, candidates), OUTPUT, timeout_s)
+            header = encode_header(model, _shapes(len(entries), candidates), OUTPUT, timeout_s)
+            request = encode_candidates(header, list(entries), candidates)
             reply = self._channel.infer(request, timeout_s)
             scored = decode_reply(reply, model, OUTPUT, (len(entries), candidates, 2))
         except ModelServerUnavailable as error:
@@ -157,43 +159,27 @@ class TritonScorer:
 
 
 def _entry(release: ScoringRelease, tower_input: Floats, rows: NDArray[np.int32], cross: Floats) -> _Entry:
-    return _Entry(tower_input, rows, cross, release.arrays.item_vectors, _pair_ids(rows))
-
-
-def _pair_ids(rows: NDArray[np.int32]) -> Floats:
-    """Returns numbers that differ within a list and, by a random part, between requests for the same list."""
-    mask = (1 << _PAIR_ID_BITS) - 1
-    return ((rows + np.int64(random.getrandbits(_PAIR_ID_BITS))) & mask).astype(np.float32)
+    return _Entry(tower_input, rows, cross, release.arrays.item_vectors, random.getrandbits(_PAIR_ID_BITS))
 
 
 def _padded(candidates: int) -> int:
     return -(-candidates // CANDIDATES_STEP) * CANDIDATES_STEP
 
 
-def _join(entries: Sequence[_Entry], candidates: int) -> list[tuple[str, Floats]]:
-    """Returns the inputs of one inference; the places after a list's end are zero."""
-    users = len(entries)
-    shapes = ((USER_WIDTH,), (candidates, VECTOR_DIMS), (candidates, len(CROSS_FEATURES)), (candidates,))
-    features, vectors, cross, pair_ids = (np.empty((users, *shape), np.float32) for shape in shapes)
-    for at, entry in enumerate(entries):
-        n = len(entry.rows)
-        features[at] = entry.tower_input[0]
-        # Rows were checked against the arrays by the kernels before; clip spares NumPy's buffering of `out`.
-        np.take(entry.item_vectors, entry.rows, axis=0, out=vectors[at, :n], mode="clip")
-        cross[at, :n] = entry.cross
-        pair_ids[at, :n] = entry.pair_ids
-        vectors[at, n:] = cross[at, n:] = pair_ids[at, n:] = 0
-    names = [spec.name for spec in RANKER_INPUTS]
-    return list(zip(names, (features, vectors, cross, pair_ids), strict=True))
+def _shapes(users: int, candidates: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Returns the names and shapes of the inputs of one inference."""
+    free = (users, candidates)
+    return tuple(
+        (spec.name, (*free[: spec.shape.count(-1)], *spec.shape[spec.shape.count(-1) :]))
+        for spec in RANKER_INPUTS
+    )
 
 
 def _scores(model: ModelVersion, entry: _Entry, scored: Floats) -> Floats | Exception:
     """Returns the scores of one request's candidates, float32[n], or why they cannot be used."""
-    n = len(entry.rows)
-    if not np.array_equal(scored[:n, 1], entry.pair_ids):
+    scores, theirs, valid = take_scores(scored, entry.rows, entry.salt)
+    if not theirs:
         return unusable(model, "is not about the candidates that were asked about")
-    scores = np.ascontiguousarray(scored[:n, 0])
-    # A NaN makes both comparisons false.
-    if not (scores.min() >= 0 and scores.max() <= 1):
+    if not valid:
         return unusable(model, "has scores that are not all in [0, 1]")
     return scores

@@ -1,13 +1,13 @@
-"""Triton's inference messages as bytes: requests are joined from tensors without copying them twice, replies are
-believed only where everything about them is as it should be.
+"""Triton's inference messages as bytes: what stands before a request's tensors, which ext.encode_candidates writes, and
+replies, believed only where everything about them is as it should be.
 
 The protocol is KServe v2; the protobuf classes are tritonclient's. Tensors travel as raw bytes, row-major, little-endian.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -22,8 +22,8 @@ UNUSABLE = "MODEL_SERVER_REPLY"
 """Reason of a reply that came and cannot be used."""
 
 _DATATYPE = "FP32"
-_RAW_INPUT_TAG = bytes([7 << 3 | 2])
-"""Tag of ModelInferRequest.raw_input_contents, field 7, length-delimited."""
+_DECLARED_MAX = 256
+"""Numbers of users and candidates whose headers are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +37,33 @@ class ModelVersion:
         return f"{self.name}/{self.number}"
 
 
-def encode_request(
-    model: ModelVersion, inputs: Sequence[tuple[str, Floats]], output: str, timeout_s: float
+def encode_header(
+    model: ModelVersion, inputs: tuple[tuple[str, tuple[int, ...]], ...], output: str, timeout_s: float
 ) -> bytes:
-    """Returns a ModelInferRequest. inputs: contiguous float32 by name, batch first.
+    """Returns a ModelInferRequest without its tensors' content. inputs: names and shapes, of float32.
 
     timeout_s: how long the request may wait in Triton's queue.
     """
-    header = service_pb2.ModelInferRequest(
+    parameters = service_pb2.ModelInferRequest()
+    parameters.parameters["timeout"].int64_param = max(1, int(timeout_s * 1e6))
+    content: bytes = parameters.SerializeToString()
+    # Protobuf's messages are joined by joining their bytes.
+    return _declared(model, inputs, output) + content
+
+
+@lru_cache(_DECLARED_MAX)
+def _declared(model: ModelVersion, inputs: tuple[tuple[str, tuple[int, ...]], ...], output: str) -> bytes:
+    declared = service_pb2.ModelInferRequest(
         model_name=model.name,
         model_version=str(model.number),
         inputs=[
-            service_pb2.ModelInferRequest.InferInputTensor(name=name, datatype=_DATATYPE, shape=array.shape)
-            for name, array in inputs
+            service_pb2.ModelInferRequest.InferInputTensor(name=name, datatype=_DATATYPE, shape=shape)
+            for name, shape in inputs
         ],
         outputs=[service_pb2.ModelInferRequest.InferRequestedOutputTensor(name=output)],
     )
-    header.parameters["timeout"].int64_param = max(1, int(timeout_s * 1e6))
-    parts: list[bytes | memoryview] = [header.SerializeToString()]
-    for _, array in inputs:
-        content = array.data.cast("B")
-        parts += (_RAW_INPUT_TAG, _varint(content.nbytes), content)
-    return b"".join(parts)
+    content: bytes = declared.SerializeToString()
+    return content
 
 
 def decode_reply(content: bytes, model: ModelVersion, output: str, shape: tuple[int, ...]) -> Floats:
@@ -86,12 +91,3 @@ def decode_reply(content: bytes, model: ModelVersion, output: str, shape: tuple[
 def unusable(model: ModelVersion, what: str) -> ModelServerUnavailable:
     """Returns the error for a reply that cannot be used."""
     return ModelServerUnavailable(f"the reply of {model} {what}", reason=UNUSABLE)
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)

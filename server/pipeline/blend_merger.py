@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ext import blend_candidates
 from server.features.fusion import Fusion, fused_scores
 from server.pipeline.candidate_batch import CandidateBatch
-from server.pipeline.query import Query, Retrieved
-from server.pipeline.scratch import thread_scratch
+from server.pipeline.query import Retrieved
+from server.pipeline.stage import QueryT
 from server.pipeline.stages import Merger
 
 
-class BlendMerger(Merger[Query]):
+class BlendMerger(Merger[QueryT]):
     """Takes each source's first `quota` new rows, then what is left over, and blends the normalised scores.
 
     weights, quotas: one a source, in the pipeline's order. limit: candidates at most. fill: whether what is left
     over fills the batch up to the limit; where it does not, a source with quota 0 only adds to others' scores.
-    fusion: what of the lists is blended.
+    fusion: what of the lists is blended. weights_of: the weights for a query, where they are not always the same.
     """
 
     def __init__(
@@ -30,14 +31,16 @@ class BlendMerger(Merger[Query]):
         *,
         fill: bool = True,
         fusion: Fusion = "score",
+        weights_of: Callable[[QueryT], NDArray[np.float32]] | None = None,
     ) -> None:
         self._weights = np.array(weights, np.float32)
         self._quotas = np.array(quotas, np.int32)
         self._limit = limit
         self._fill = fill
         self._fusion = fusion
+        self._weights_of = weights_of
 
-    def merge(self, query: Query, lists: Sequence[Retrieved]) -> CandidateBatch:
+    def merge(self, query: QueryT, lists: Sequence[Retrieved]) -> CandidateBatch:
         """Returns the candidates by blended score, then by row."""
         lengths = [len(found.rows) for found in lists]
         offsets = np.zeros(len(lists) + 1, np.int32)
@@ -49,9 +52,8 @@ class BlendMerger(Merger[Query]):
             np.concatenate([found.rows for found in lists]),
             fused_scores(np.concatenate([found.scores for found in lists]), offsets, self._fusion),
             offsets,
-            self._weights,
+            self._weights if self._weights_of is None else self._weights_of(query),
             self._quotas,
             limit,
-            thread_scratch(query.capacity).positions,
         )
         return CandidateBatch(rows, blend, nominated, source_scores)

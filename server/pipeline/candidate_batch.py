@@ -90,9 +90,15 @@ class CandidateBatch:
         """Returns the same candidates, ordered by another score from now on."""
         return self._replace(score, score, self.features)
 
-    def scored_only(self, score: Floats) -> Self:
-        """Returns the candidates with a score, which is also their blend, and without what it was made of."""
-        return type(self)(self.rows, score, self.nominated, np.empty((len(self.rows), 0), np.float32))
+    def scored_only(self) -> Self:
+        """Returns the candidates with their score, which is also their blend, and without what it was made of."""
+        return type(self)(self.rows, self.score, self.nominated, np.empty((len(self.rows), 0), np.float32))
+
+    def first(self, count: int) -> Self:
+        """Returns the first candidates of a batch that is not scored: views of its columns."""
+        return type(self)(
+            self.rows[:count], self.blend[:count], self.nominated[:count], self.source_scores[:count]
+        )
 
     def with_multiplier(self, multiplier: Floats) -> Self:
         """Returns the same candidates with their priority multiplied."""

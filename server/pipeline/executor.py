@@ -149,23 +149,21 @@ class Pipeline(Generic[QueryT]):
         query.retrieved = list(ranking.retrieved)
         for name, value in ranking.values:
             setattr(query, name, value)
-        kept = self._kept(query, ranking.batch)
-        count = int(np.count_nonzero(kept))
-        if not ranking.has_scores_of(kept) or (count < query.num_items and self.parts.backfill is not None):
+        batch = ranking.kept(self._kept(query, ranking.batch))
+        if batch is None or (len(batch) < query.num_items and self.parts.backfill is not None):
             del query.records[records:]
             return None
         query.scored_by, query.is_recalled = ranking.scored_by, True
-        return ranking.batch if count == len(kept) else ranking.batch.keep(kept)
+        return batch
 
     def _remember(self, query: QueryT, merged: CandidateBatch, kept: Mask, scored: CandidateBatch) -> None:
         """Leaves the ranking to later requests, unless something is wrong with it or it was filled up."""
         if query.remembered is None or query.degraded or len(scored) != np.count_nonzero(kept):
             return
-        whole = len(scored) == len(merged)
-        scores = scored.score
-        if not whole:
-            scores = np.zeros(len(merged), np.float32)
-            scores[kept] = scored.score
+        whole = best = scored.scored_only()
+        if len(scored) < len(merged):
+            whole = best.join(merged.keep(~kept).scored_only())
+            best = whole.first(len(scored))
         # Of the lists, what was scored needs no more than what explains its candidates: an entry is to be small.
         retrieved = [
             found if not query.scored_by or found.because is not None else NOTHING_RETRIEVED
@@ -174,8 +172,8 @@ class Pipeline(Generic[QueryT]):
         query.remembered.ranking = RememberedRanking(
             tuple((name, getattr(query, name)) for name in self.parts.remembered_fields),
             retrieved,
-            merged.scored_only(scores),
-            None if whole else ~kept,
+            whole,
+            best,
             query.scored_by,
         )
 

@@ -47,7 +47,7 @@ NOTHING_RETRIEVED = Retrieved(np.empty(0, np.int32), np.empty(0, np.float32))
 class Query:
     """One request on its way through the stages. Belongs to one thread.
 
-    capacity: length of the row space. degraded: reasons in the order in which they arose, each once.
+    degraded: reasons in the order in which they arose, each once.
     retrieved: the sources' lists, by the sources' order in the pipeline. scored_by: name of the scorer whose
     scores stand; empty where the blend orders the candidates. fallback_from: the number of records when the fallback
     began; -1 where there was none. remembered: where the ranking of requests like this one is kept; None = nowhere.
@@ -55,7 +55,6 @@ class Query:
     """
 
     num_items: int
-    capacity: int
     budget: RequestBudget
     degraded: list[DegradedReason] = field(default_factory=list)
     records: list[StageRecord] = field(default_factory=list)

@@ -18,19 +18,23 @@ if TYPE_CHECKING:
 class RememberedRanking:
     """A request's candidates with their scores, as they were merged: filters and all that follows run anew.
 
-    values: by field of the query, what later stages read of it. unscored: bool[n], true for candidates that a filter
-    had dropped, which have no score; None where there are none.
+    values: by field of the query, what later stages read of it. batch: all candidates, and before those that a filter had
+    dropped, which have no score, those of scored.
     """
 
     values: Sequence[tuple[str, object]]
     retrieved: Sequence[Retrieved]
     batch: CandidateBatch
-    unscored: NDArray[np.bool_] | None
+    scored: CandidateBatch
     scored_by: str
 
-    def has_scores_of(self, kept: NDArray[np.bool_]) -> bool:
-        """Returns whether each of these candidates has a score."""
-        return self.unscored is None or not np.logical_and(self.unscored, kept).any()
+    def kept(self, mask: NDArray[np.bool_]) -> CandidateBatch | None:
+        """Returns the candidates of batch that a mask keeps, scored; None where one of them has no score."""
+        count = len(self.scored)
+        inside = mask[:count]
+        if np.count_nonzero(mask) > np.count_nonzero(inside):
+            return None
+        return self.scored if inside.all() else self.scored.keep(inside)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from server.errors import ContractBroken
 from server.pipeline.degradation import ESSENTIAL, DegradedReason, FailurePolicy, StageFailed
 from server.pipeline.query import Query, StageRecord
-from server.pipeline.scratch import discard_thread_scratch
 
 QueryT = TypeVar("QueryT", bound=Query, contravariant=True)
 _ValueT = TypeVar("_ValueT")
@@ -73,10 +72,8 @@ class Stage(Generic[QueryT]):
             value = hook(query, *given)
             candidates_out = check(value, *held_to)
         except ContractBroken:
-            discard_thread_scratch()
             raise
         except Exception as error:
-            discard_thread_scratch()
             self._record(query, started_s, candidates_in, candidates_in, error)
             if reason is None:
                 raise StageFailed(self.name, DegradedReason.INTERNAL) from error

@@ -13,7 +13,7 @@ from server.errors import ReleaseRefused
 from server.releases.format import POPULARITY_LISTS_PATH, VOCABULARIES_PATH, ItemFlag
 from server.releases.manifest import Manifest
 
-CHECKS = 1
+CHECKS = 2
 """The number of the checks here and in verify.py: one more whenever they change, so that no older stamp stands for them."""
 _CHUNK_ROWS = 1 << 20
 
@@ -72,10 +72,23 @@ def _check_rows(release_dir: Path, manifest: Manifest) -> None:
     for path in ("neighbours/neighbour_rows.npy", "popularity/popularity_rows.npy"):
         for rows in _chunks(release_dir, path):
             _check_range(path, rows, 0, manifest.item_count)
+    for links in _chunks(release_dir, "ann/ann_links.npy"):
+        _check_range("ann/ann_links.npy", links, -1, manifest.item_count)
+    _check_upper_layers(release_dir, manifest)
     unreached = _load(release_dir, "ann/unreached_rows.npy").astype(np.int32, copy=False)
     _check_range("ann/unreached_rows.npy", unreached, 0, manifest.item_count)
     if np.any(unreached[1:] <= unreached[:-1]):
         raise _refused("ann/unreached_rows.npy", "does not rise, or holds a row twice")
+
+
+def _check_upper_layers(release_dir: Path, manifest: Manifest) -> None:
+    rows = _load(release_dir, "ann/upper_rows.npy")
+    _check_range("ann/upper_rows.npy", rows, 0, manifest.item_count)
+    _check_range("ann/upper_links.npy", _load(release_dir, "ann/upper_links.npy"), -1, len(rows))
+    down = _load(release_dir, "ann/upper_down.npy").astype(np.int32, copy=False)
+    _check_range("ann/upper_down.npy", down, -1, len(rows))
+    if np.any((down >= 0) & (down <= np.arange(len(down)))):
+        raise _refused("ann/upper_down.npy", "does not lead downwards")
 
 
 def _check_keys(release_dir: Path, manifest: Manifest) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,10 +84,11 @@ def hash_file(path: Path) -> FileEntry:
     return FileEntry(digest.hexdigest(), size)
 
 
-def hash_files(paths: Sequence[Path], *, behind: bool = False) -> Iterator[FileEntry]:
+def hash_files(paths: Sequence[Path], *, behind: bool = False) -> Generator[FileEntry]:
     """Yields the files' hashes and sizes in order, from as many threads as there are cores, a few at most.
 
-    behind: the threads give way to all others of the machine. Raises OSError.
+    behind: the threads give way to all others of the machine. Whoever does not take them all closes the generator, which ends
+    the threads. Raises OSError.
     """
     threads = max(1, min(_HASH_THREADS_MAX, len(os.sched_getaffinity(0))))
     with ThreadPoolExecutor(threads, "hash", initializer=_give_way if behind else None) as pool:

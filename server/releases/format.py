@@ -4,7 +4,7 @@
       manifest.json            format version, identity, SHA-256 and size of every other file
       items/                   one array a column; rows are grouped by category
       vectors/                 vectors by item row: float32 what is scored with, float16 what is averaged or compared
-      ann/index.usearch        int8 HNSW over vectors/item_vectors.npy; its keys are rows
+      ann/                     int8 HNSW over vectors/item_vectors.npy, as ext.search_graph walks through it
       ann/unreached_rows.npy   rows that a search of the index may miss, so that they are looked at beside it
       neighbours/              item-item table by history item, flat (CSR); weight = neighbour_codes * its item's neighbour_scales
       popularity/              ranked lists, flat, with their names in lists.json
@@ -13,7 +13,8 @@
       vocabularies.json        category and brand names by code, in ascending string order
 
 Symbols in shapes: I items, N = I + spare rows (row space of a server), V VECTOR_DIMS, T TITLE_DIMS,
-M image dims, B bytes, E neighbour entries, L popularity lists, P popularity entries, U unreached rows.
+M image dims, B bytes, E neighbour entries, L popularity lists, P popularity entries, U unreached rows, D links in the
+graph's base layer, A entries of those above it, D2 their links.
 
 Arrays with N rows end in vacant rows (flag VACANT, key 0, rest zero). A server maps them copy-on-write and
 puts items that are newer than the release into them, so kernels see one row space and the file never changes.
@@ -25,10 +26,9 @@ from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import PurePosixPath
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST_NAME = "manifest.json"
 CURRENT_LINK = "current"
-ANN_INDEX_PATH = "ann/index.usearch"
 MODEL_CONFIG_PATH = "models/model.json"
 POPULARITY_LISTS_PATH = "popularity/lists.json"
 VOCABULARIES_PATH = "vocabularies.json"
@@ -90,6 +90,11 @@ ARRAY_FILES: tuple[ArrayFile, ...] = (
     ArrayFile("popularity/popularity_offsets.npy", "int64", ("L+1",)),
     ArrayFile("popularity/popularity_rows.npy", "int32", ("P",)),
     ArrayFile("popularity/popularity_scores.npy", "float32", ("P",)),
+    ArrayFile("ann/ann_codes.npy", "int8", ("I", "V")),
+    ArrayFile("ann/ann_links.npy", "int32", ("I", "D")),
+    ArrayFile("ann/upper_rows.npy", "int32", ("A",)),
+    ArrayFile("ann/upper_links.npy", "int32", ("A", "D2")),
+    ArrayFile("ann/upper_down.npy", "int32", ("A",)),
     ArrayFile("ann/unreached_rows.npy", "int32", ("U",)),
     ArrayFile("text_encoder/idf.npy", "float32", ("H",)),
     ArrayFile("text_encoder/projection.npy", "float32", ("H", "T")),

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ext import exact_search, search_graph
 from server.errors import ContractBroken
 from server.features.text_encoder import TextEncoder
-from server.releases.ann_index import view_ann_index
 from server.releases.format import (
-    ANN_INDEX_PATH,
     POPULARITY_LISTS_PATH,
     TEXT_ENCODER_CONFIG_PATH,
     VOCABULARIES_PATH,
@@ -55,9 +54,6 @@ class MappedRelease:
         release_dir: Path,
         manifest: Manifest,
         ann_expansion_search: int,
-        *,
-        prefault_pages: bool = False,
-        behind: bool = False,
     ) -> None:
         self.path = release_dir
         self._serial = next(_SERIALS)
@@ -83,9 +79,7 @@ class MappedRelease:
         self.unplaced_item_ids: set[str] = set()
         self._lists = _list_numbers(read_json(release_dir, POPULARITY_LISTS_PATH))
         self._category_ranges = _category_ranges(self.arrays.category[: self.item_count])
-        self._index = view_ann_index(
-            release_dir / ANN_INDEX_PATH, ann_expansion_search, prefault=prefault_pages, behind=behind
-        )
+        self._ann_effort = ann_expansion_search
 
     @classmethod
     def open(
@@ -106,13 +100,7 @@ class MappedRelease:
             manifest = verify_release(release_dir, behind=behind)
         if prefault_pages:
             read_ahead(release_dir)
-        release = cls(
-            release_dir.resolve(),
-            manifest,
-            ann_expansion_search,
-            prefault_pages=prefault_pages,
-            behind=behind,
-        )
+        release = cls(release_dir.resolve(), manifest, ann_expansion_search)
         if prefault_pages:
             prefault(release.arrays, behind=behind)
         return release
@@ -207,14 +195,20 @@ class MappedRelease:
         vector: float32[VECTOR_DIMS]. Similarity: the cosine as the int8 index sees it for ``cos``; the float32
         inner product for ``ip``, because an int8 index normalises what it stores.
         """
-        count = min(k, len(self._index))
-        if count <= 0:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        matches = self._index.search(vector, count, threads=1)
-        rows = matches.keys.astype(np.int32)
+        arrays = self.arrays
+        rows, similarities = search_graph(
+            vector,
+            arrays.ann_codes,
+            arrays.ann_links,
+            arrays.upper_rows,
+            arrays.upper_links,
+            arrays.upper_down,
+            self._ann_effort,
+            max(k, 0),
+        )
         if self.model.ann_metric == "cos":
-            return rows, (1 - matches.distances).astype(np.float32)
-        scores = self.arrays.item_vectors[rows] @ vector
+            return rows, similarities
+        scores = exact_search(vector, arrays.item_vectors, rows)
         order = np.lexsort((rows, -scores))
         return rows[order], scores[order]
 

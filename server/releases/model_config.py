@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from server.errors import ReleaseRefused
 from server.features.declarations import CROSS_FEATURES, VECTOR_DIMS
 from server.features.encoding import USER_BLOCKS, USER_WIDTH, Block, item_blocks, total_width
 from server.releases.format import MODEL_CONFIG_PATH
+
+BlendWeights = tuple[float, float, float]
 
 ANN_METRICS = ("ip", "cos")
 TOWER_WIDTHS = (128, 64)
@@ -19,7 +22,8 @@ HEAD_WIDTH = 16
 class ModelConfig:
     """score = logistic(dot(user, item) * dot_scale + head(cross) + score_bias).
 
-    ann_metric: ``ip`` or ``cos``, the similarity that the ANN index was built with.
+    ann_metric: ``ip`` or ``cos``, the similarity that the ANN index was built with. blend_weights: those of the
+    collaborative, embedding and popularity source that training chose; None = it could not choose.
     """
 
     model_version: str
@@ -30,6 +34,7 @@ class ModelConfig:
     user_blocks: tuple[Block, ...] = USER_BLOCKS
     item_blocks: tuple[Block, ...] = ()
     cross_features: tuple[str, ...] = CROSS_FEATURES
+    blend_weights: BlendWeights | None = None
 
     def __post_init__(self) -> None:
         if not self.item_blocks:
@@ -46,6 +51,7 @@ class ModelConfig:
             "user_blocks": [[block.name, block.width] for block in self.user_blocks],
             "item_blocks": [[block.name, block.width] for block in self.item_blocks],
             "cross_features": list(self.cross_features),
+            "blend_weights": None if self.blend_weights is None else list(self.blend_weights),
         }
 
 
@@ -66,6 +72,7 @@ def model_config_from_json(content: object) -> ModelConfig:
             user_blocks=_blocks(content["user_blocks"]),
             item_blocks=_blocks(content["item_blocks"]),
             cross_features=tuple(str(name) for name in content["cross_features"]),
+            blend_weights=_blend_weights(content.get("blend_weights")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _refused(f"lacks a value or has a wrong one: {error}") from None
@@ -91,6 +98,16 @@ def weight_shapes(image_dims: int) -> dict[str, tuple[int, ...]]:
 
 def _blocks(pairs: Sequence[Sequence[object]]) -> tuple[Block, ...]:
     return tuple(Block(str(name), int(str(width))) for name, width in pairs)
+
+
+def _blend_weights(given: Sequence[object] | None) -> BlendWeights | None:
+    """Returns the weights; None for a model that names none. Raises ValueError unless they are three shares."""
+    if given is None:
+        return None
+    first, second, third = (float(str(weight)) for weight in given)
+    if not (min(first, second, third) >= 0 and 0 < first + second + third < math.inf):
+        raise ValueError("blend_weights must be shares, not all of them 0")
+    return first, second, third
 
 
 def _check_inputs(config: ModelConfig) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from server.releases.ann_index import touch_pages
 from server.releases.format import ARRAY_FILES, MODEL_WEIGHTS
 from server.releases.layout import weight_path
+
+_PAGE_BYTES = 4096
+_TOUCHED_BYTES = 16 << 20
+_PAUSE_S = 0.002
+"""A millisecond of work, then two of rest: a switch takes a second longer, and no request waits for more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,11 @@ class ReleaseArrays:
     popularity_offsets: NDArray[np.int64]
     popularity_rows: NDArray[np.int32]
     popularity_scores: NDArray[np.float32]
+    ann_codes: NDArray[np.int8]
+    ann_links: NDArray[np.int32]
+    upper_rows: NDArray[np.int32]
+    upper_links: NDArray[np.int32]
+    upper_down: NDArray[np.int32]
     unreached_rows: NDArray[np.int32]
     idf: NDArray[np.float32]
     projection: NDArray[np.float32]
@@ -85,7 +95,7 @@ def load_weights(release_dir: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def read_ahead(release_dir: Path) -> None:
-    """Asks for every file, the ANN index as well, to be read into the machine's memory; returns before all of it is."""
+    """Asks for every file to be read into the machine's memory; returns before all of it is."""
     for path in release_dir.rglob("*"):
         if path.is_file():
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -96,10 +106,21 @@ def read_ahead(release_dir: Path) -> None:
 
 
 def prefault(arrays: ReleaseArrays, *, behind: bool = False) -> None:
-    """Touches every page, so that the first requests after a swap do not wait for the disk. behind: see touch_pages."""
+    """Touches every page, so that the first requests after a swap do not wait for the disk. behind: see _touch_pages."""
     for file in ARRAY_FILES:
         array: NDArray[np.generic] = getattr(arrays, file.name)
-        touch_pages(array.reshape(-1).view(np.uint8), behind=behind)
+        _touch_pages(array.reshape(-1).view(np.uint8), behind=behind)
+
+
+def _touch_pages(content: NDArray[np.uint8], *, behind: bool) -> None:
+    """Reads one byte of every page, without the interpreter's lock, so that no request waits for the disk.
+
+    behind: with pauses, in which what serves has the core.
+    """
+    for start in range(0, len(content), _TOUCHED_BYTES):
+        content[start : start + _TOUCHED_BYTES : _PAGE_BYTES].max(initial=0)
+        if behind:
+            time.sleep(_PAUSE_S)
 
 
 def _map(path: Path, *, mutable: bool) -> NDArray[np.generic]:

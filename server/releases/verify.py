@@ -1,24 +1,22 @@
-"""Decides whether a release may be mapped. Reads files, never maps them, and asks usearch nothing until the end.
+"""Decides whether a release may be mapped. Reads files, never maps them.
 
-A corrupt usearch file loads without complaint and kills the process at a search, and a short .npy file kills it
-at the first touch of a missing page; so every byte is hashed first, and then what the bytes mean is checked. Files that
+A short .npy file kills the process at the first touch of a missing page, and a wrong link may lead anywhere; so every byte is hashed first, and then what the bytes mean is checked. Files that
 have not changed since this was last done on this machine are not read again (see verified_stamp).
 """
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import orjson
 
 from server.errors import ReleaseRefused
-from server.features.declarations import VECTOR_DIMS, schema_hash
-from server.releases.ann_index import read_ann_header
+from server.features.declarations import schema_hash
 from server.releases.check_contents import CHECKS, check_contents
 from server.releases.durable_files import hash_files
 from server.releases.format import (
-    ANN_INDEX_PATH,
     FORMAT_VERSION,
     MANIFEST_NAME,
     MODEL_CONFIG_PATH,
@@ -90,7 +88,6 @@ def _check_meaning(release_dir: Path, manifest: Manifest) -> None:
         vocabularies=read_json(release_dir, VOCABULARIES_PATH),
     )
     _check_text_encoder(release_dir)
-    _check_index(release_dir, manifest, config)
 
 
 def read_model_config(release_dir: Path) -> ModelConfig:
@@ -130,14 +127,15 @@ def _check_sizes(release_dir: Path, manifest: Manifest) -> None:
 def _check_hashes(release_dir: Path, manifest: Manifest, *, behind: bool) -> None:
     # The longest first, so that no thread is left with it at the end.
     files = sorted(manifest.files.items(), key=lambda file: -file[1].size)
-    hashes = hash_files([release_dir / path for path, _ in files], behind=behind)
-    for path, entry in files:
-        try:
-            found = next(hashes)
-        except OSError as error:
-            raise refused(path, f"cannot be read: {error.strerror}", "RELEASE_CORRUPT") from error
-        if found != entry:
-            raise refused(path, "does not match its SHA-256", "RELEASE_CORRUPT")
+    # Closed here and not by the garbage collector, which may run while a thread starts and would wait for threads that end.
+    with closing(hash_files([release_dir / path for path, _ in files], behind=behind)) as hashes:
+        for path, entry in files:
+            try:
+                found = next(hashes)
+            except OSError as error:
+                raise refused(path, f"cannot be read: {error.strerror}", "RELEASE_CORRUPT") from error
+            if found != entry:
+                raise refused(path, "does not match its SHA-256", "RELEASE_CORRUPT")
 
 
 def _check_shapes(release_dir: Path, manifest: Manifest) -> None:
@@ -179,17 +177,3 @@ def _check_text_encoder(release_dir: Path) -> None:
     _, shape = _read_header(release_dir, "text_encoder/idf.npy")
     if config.get("buckets") != shape[0]:
         raise refused(TEXT_ENCODER_CONFIG_PATH, "has other buckets than idf.npy", "RELEASE_SHAPE")
-
-
-def _check_index(release_dir: Path, manifest: Manifest, config: ModelConfig) -> None:
-    """Reads the index's own header, which is safe only now that its bytes are known to be the publisher's."""
-    header = read_ann_header(release_dir / ANN_INDEX_PATH)
-    if header is None:
-        raise refused(ANN_INDEX_PATH, "is not a usearch index", "RELEASE_CORRUPT")
-    if header.dims != VECTOR_DIMS:
-        raise refused(ANN_INDEX_PATH, f"has {header.dims} dimensions, not {VECTOR_DIMS}", "RELEASE_SHAPE")
-    if header.metric != config.ann_metric:
-        what = f"has the metric {header.metric}, model.json says {config.ann_metric}"
-        raise refused(ANN_INDEX_PATH, what, "RELEASE_SHAPE")
-    if header.entries > manifest.item_count or header.deleted:
-        raise refused(ANN_INDEX_PATH, "holds more entries than there are items", "RELEASE_SHAPE")

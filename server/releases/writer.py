@@ -25,7 +25,6 @@ from server.releases.durable_files import (
     write_file,
 )
 from server.releases.format import (
-    ANN_INDEX_PATH,
     CURRENT_LINK,
     FORMAT_VERSION,
     MANIFEST_NAME,
@@ -41,7 +40,7 @@ from server.releases.manifest import FileEntry, Manifest, TrainingWindow, manife
 TEMPORARY_PREFIX = ".writing-"
 PREVIOUS_LINK = "previous"
 JSON_PATHS = (MODEL_CONFIG_PATH, POPULARITY_LISTS_PATH, VOCABULARIES_PATH, TEXT_ENCODER_CONFIG_PATH)
-BINARY_PATHS = (ANN_INDEX_PATH, *ONNX_PATHS)
+BINARY_PATHS = ONNX_PATHS
 _VERSION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

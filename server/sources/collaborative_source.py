@@ -6,7 +6,6 @@ import numpy as np
 
 from ext import accumulate_neighbours, top_k
 from server.pipeline.query import Retrieved
-from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch
@@ -38,7 +37,6 @@ class CollaborativeSource(Source[RecommendQuery]):
         """Returns the neighbours that the release's table holds, their scores, and the history's items behind them."""
         history, arrays = query.history, query.release.arrays
         assert history is not None
-        scratch = thread_scratch(query.capacity)
         rows, scores, because = accumulate_neighbours(
             history.item_rows,
             history.item_weights,
@@ -46,8 +44,6 @@ class CollaborativeSource(Source[RecommendQuery]):
             arrays.neighbour_rows,
             arrays.neighbour_codes,
             arrays.neighbour_scales,
-            scratch.scores,
-            scratch.because,
             overfetch(query, lengthened(query, self._limit)),
         )
         return rows, scores, history.item_rows[because]

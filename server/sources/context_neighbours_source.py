@@ -6,7 +6,6 @@ import numpy as np
 
 from ext import accumulate_neighbours, blend_candidates
 from server.pipeline.query import Retrieved
-from server.pipeline.scratch import thread_scratch
 from server.pipeline.stages import Source
 from server.query import Floats, RecommendQuery, Rows
 from server.sources.category_restriction import inside, overfetch
@@ -43,7 +42,6 @@ class ContextNeighboursSource(Source[RecommendQuery]):
             _WEIGHTS,
             np.full(2, wanted, np.int32),
             wanted,
-            thread_scratch(query.capacity).positions,
         )
         if query.restricted:
             kept = inside(query, rows)
@@ -53,7 +51,7 @@ class ContextNeighboursSource(Source[RecommendQuery]):
 
     @staticmethod
     def _neighbours(query: RecommendQuery, limit: int) -> tuple[Rows, Floats]:
-        arrays, scratch = query.release.arrays, thread_scratch(query.capacity)
+        arrays = query.release.arrays
         rows, scores, _ = accumulate_neighbours(
             query.context_rows,
             np.ones(len(query.context_rows), np.float32),
@@ -61,8 +59,6 @@ class ContextNeighboursSource(Source[RecommendQuery]):
             arrays.neighbour_rows,
             arrays.neighbour_codes,
             arrays.neighbour_scales,
-            scratch.scores,
-            scratch.because,
             limit,
         )
         return rows, scores

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from ext import keep_not_in
+from ext import count_until_wanted
 from server.query import RecommendQuery, Rows
 
 LENGTHENED_MAX = 2
@@ -36,5 +34,4 @@ def wanted_length(query: RecommendQuery, rows: Rows, limit: int) -> int:
     limit = cut(query, limit)
     if len(rows) <= limit or not len(query.unwanted_rows):
         return limit
-    wanted = np.flatnonzero(keep_not_in(rows, query.unwanted_rows))
-    return int(wanted[limit - 1]) + 1 if len(wanted) >= limit else len(rows)
+    return count_until_wanted(rows, query.unwanted_rows, limit)

@@ -11,7 +11,7 @@ import ext
 from ext import reference
 
 COMPILED_MODULES = (
-    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "topk",
+    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "tensors", "topk",
     "towers", "weights",
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from offline.ann import AnnOptions, UnreachableItems, build_ann_index, find_lost
-from server.releases.ann_index import Index, read_ann_header, view_ann_index
+from offline.usearch_index import Index
 
 Floats = NDArray[np.float32]
 
@@ -20,30 +20,36 @@ def unit_vectors(count: int, seed: int = 0) -> Floats:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def opened(path: Path) -> Index:
+    index = Index.restore(path, view=True)
+    assert index is not None
+    index.expansion_search = 64
+    return index
+
+
 def test_every_item_finds_itself_and_recall_is_told(tmp_path: Path) -> None:
     vectors = unit_vectors(600)
     report = build_ann_index(vectors, tmp_path / "ann" / "index.usearch")
     assert report.items == 600
     assert report.recall > 0.9
-    index = view_ann_index(tmp_path / "ann" / "index.usearch", 64)
+    index = opened(tmp_path / "ann" / "index.usearch")
     assert not len(find_lost(index, vectors, 20))
 
 
-def test_keys_are_rows_and_the_file_is_what_a_server_expects(tmp_path: Path) -> None:
+def test_keys_are_rows(tmp_path: Path) -> None:
     vectors = unit_vectors(50)
     path = tmp_path / "index.usearch"
     build_ann_index(vectors, path)
-    header = read_ann_header(path)
-    assert header is not None
-    assert (header.dims, header.metric, header.entries, header.deleted) == (64, "cos", 50, 0)
-    assert int(view_ann_index(path, 64).search(vectors[7], 1).keys[0]) == 7
+    index = opened(path)
+    assert (index.ndim, len(index)) == (64, 50)
+    assert int(index.search(vectors[7], 1).keys[0]) == 7
 
 
 def test_items_with_equal_vectors_neither_are_lost_nor_hide_others(tmp_path: Path) -> None:
     vectors = unit_vectors(200)
     vectors[50:150] = vectors[0]
     build_ann_index(vectors, tmp_path / "index.usearch")
-    index = view_ann_index(tmp_path / "index.usearch", 64)
+    index = opened(tmp_path / "index.usearch")
     found = {int(index.search(vectors[row], 20).keys[0]) for row in range(150, 200)}
     assert found == set(range(150, 200))
 
@@ -58,6 +64,28 @@ def test_a_missing_item_is_noticed(tmp_path: Path) -> None:
     index = Index(ndim=64, metric="cos", dtype="i8")
     index.add(np.arange(99, dtype=np.uint64), vectors[:99], threads=1)
     assert find_lost(index, vectors, 5).tolist() == [99]
+
+
+def test_what_searches_for_others_show_counts_as_found_but_nothing_that_is_missing_does() -> None:
+    vectors = _clustered(3_000, 60)
+    vectors[1000:1100] = vectors[1000]
+    index = Index(ndim=64, metric="cos", dtype="i8", connectivity=8, expansion_add=16, expansion_search=16)
+    there = np.setdiff1d(np.arange(3_000), [0, 77, 2_999])
+    index.add(there.astype(np.uint64), vectors[there], threads=1)
+    by_itself = find_lost(index, vectors, 20)
+    lost = find_lost(index, vectors, 20, by_others=True)
+    assert {0, 77, 2_999} <= set(lost.tolist()) <= set(by_itself.tolist())
+    shown = set(np.asarray(index.search(vectors, 20).keys).ravel().tolist())
+    crowded_out = set(range(1_000, 1_100))
+    assert set(range(3_000)) - set(lost.tolist()) <= shown | crowded_out
+
+
+def test_a_large_index_is_checked_by_what_its_searches_show(tmp_path: Path) -> None:
+    vectors = _clustered(3_000, 60)
+    options = AnnOptions(found_among=20, unreached_share_max=0.01, relinks=0)
+    report = build_ann_index(vectors, tmp_path / "index", options)
+    index = opened(tmp_path / "index")
+    assert report.unreached_rows.tolist() == find_lost(index, vectors, 20, by_others=True).tolist()
 
 
 def test_a_few_items_that_are_not_found_are_named_instead(
@@ -79,10 +107,8 @@ def test_items_that_are_lost_are_linked_anew(tmp_path: Path) -> None:
     anew = build_ann_index(vectors, path, replace(poor, relinks=2, unreached_share_max=0.01))
     assert len(anew.unreached_rows) < len(once.unreached_rows) / 4
     assert anew.recall > once.recall
-    header = read_ann_header(path)
-    assert header is not None
-    assert (header.entries, header.deleted) == (3_000, 0)
-    assert find_lost(view_ann_index(path, 64), vectors, 20).tolist() == anew.unreached_rows.tolist()
+    assert len(opened(path)) == 3_000
+    assert find_lost(opened(path), vectors, 20).tolist() == anew.unreached_rows.tolist()
 
 
 def _clustered(count: int, clusters: int) -> Floats:
@@ -104,11 +130,9 @@ def test_an_index_that_cannot_be_made_whole_is_refused(
 def test_an_index_filled_by_several_threads_holds_every_item_once(tmp_path: Path) -> None:
     vectors, path = _clustered(3_000, 60), tmp_path / "index"
     report = build_ann_index(vectors, path, AnnOptions(parallel_items_min=0))
-    header = read_ann_header(path)
-    assert header is not None
-    assert (header.entries, header.deleted) == (3_000, 0)
+    assert len(opened(path)) == 3_000
     assert report.recall > 0.9
-    assert find_lost(view_ann_index(path, 64), vectors, 20).tolist() == report.unreached_rows.tolist()
+    assert find_lost(opened(path), vectors, 20).tolist() == report.unreached_rows.tolist()
 
 
 def test_a_small_index_is_the_same_each_time(tmp_path: Path) -> None:

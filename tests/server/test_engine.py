@@ -2,17 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from server.engine import RetrievalValues, served_by
+from server.engine import RANK_KINDS, RECOMMEND_KINDS, RetrievalValues, WeightsFrom, served_by
 from server.features.event_types import PageType
 from server.handlers.messages import RecommendCommand, ServedBy, SourceKind
 from server.query import ScenarioValues
+from server.releases.model_config import BlendWeights
 from server.settings import ScenarioSettings
 from tests.support.recommending import RETRIEVAL, Shop, shop_over
 from tests.support.recommending import shop as shop
 
 ANN = RecommendCommand(user_id="ann")
+CALLERS = [f"item-{number:04d}" for number in range(40)]
 
 
 def test_default_weights_share_out_the_candidates() -> None:
@@ -46,6 +49,47 @@ def test_all_sources_switched_off_still_leave_what_is_popular(shop: Shop) -> Non
     off = dict.fromkeys(("collaborative_weight", "embedding_weight", "popularity_weight"), 0.0)
     other = shop_over(shop.small, shop.release, retrieval=replace(RETRIEVAL, **off))
     assert len(other.handler.recommend(ANN).items) == 20
+
+
+@pytest.mark.parametrize(
+    ("weights_from", "chosen", "expected"),
+    [
+        ("release", (0.0, 0.0, 1.0), (0.0, 0.0, 1.0)),
+        ("release", None, (0.4, 0.4, 0.2)),
+        ("settings", (0.0, 0.0, 1.0), (0.4, 0.4, 0.2)),
+    ],
+)
+def test_blend_takes_the_weights_of_the_release_or_those_of_the_settings(
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    weights_from: WeightsFrom,
+    chosen: BlendWeights | None,
+    expected: BlendWeights,
+) -> None:
+    monkeypatch.setattr(shop.release, "model", replace(shop.release.model, blend_weights=chosen))
+    other = shop_over(shop.small, shop.release, retrieval=replace(RETRIEVAL, weights_from=weights_from))
+    other.users.records = shop.users.records
+    personal = (SourceKind.COLLABORATIVE, SourceKind.EMBEDDING, SourceKind.POPULARITY)
+    lists = (
+        (RECOMMEND_KINDS, other.engine.blend(other.query(ANN))),
+        (RANK_KINDS, other.engine.rank(other.query(ANN, caller_item_ids=CALLERS))),
+    )
+    for kinds, batch in lists:
+        assert len(batch) > 3
+        scores = batch.source_scores[:, [kinds.index(kind) for kind in personal]]
+        np.testing.assert_allclose(batch.blend, scores @ np.array(expected), atol=1e-5)
+
+
+def test_cap_holds_though_the_best_candidates_are_of_one_category(shop: Shop) -> None:
+    """Ann's category has some 40 items, twice what is asked for, and all of them are better than any other."""
+    capped = shop_over(
+        shop.small, shop.release, {"HOME": ScenarioValues(page_type="HOME", mmr_weight=0, category_cap=6)}
+    )
+    capped.users.records = shop.users.records
+    batch = capped.engine.recommend(capped.query(replace(ANN, num_items=18)))
+    counts = np.bincount(capped.release.arrays.category[batch.rows])
+    assert len(batch) == 18
+    assert counts.max() == 6
 
 
 def test_candidates_are_limited(shop: Shop) -> None:

@@ -36,6 +36,7 @@ TEXTS = {
     "logs.format": "json",
     "neighbours.method": "mix",
     "retrieval.fusion": "rank",
+    "retrieval.weights_from": "settings",
     "_url": "http://127.0.0.1:1/elsewhere",
     "_name": "another",
     "_prefix": "another",
@@ -142,3 +143,13 @@ def test_admin_port_on_loopback_needs_none(host: str) -> None:
 def test_tls_files_go_together(name: str) -> None:
     with pytest.raises(ValidationError, match="tls_certificate_file"):
         SecuritySettings(**{name: "x"})
+
+
+def test_weights_that_are_set_are_the_blend_s_unless_it_is_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Settings().retrieval.weights_from == "release"
+    monkeypatch.setenv("SHORTLIST_RETRIEVAL__POPULARITY_WEIGHT", "0.1")
+    assert Settings().retrieval.weights_from == "settings"
+    monkeypatch.setenv("SHORTLIST_RETRIEVAL__WEIGHTS_FROM", "release")
+    assert Settings().retrieval.weights_from == "release"

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.ann_graph import graph_of
 from offline.candidates.weight_codes import encode_weights
 from offline.model.onnx_graphs import onnx_files
+from offline.usearch_index import Index
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
 from server.features.encoding import (
     ITEM_HASH_BUCKETS,
@@ -30,9 +32,7 @@ from server.features.encoding import (
 from server.features.event_types import PageType
 from server.features.identity import hash_bucket, item_key
 from server.features.text_encoder import TextEncoder, TextEncoderConfig
-from server.releases.ann_index import Index
 from server.releases.format import (
-    ANN_INDEX_PATH,
     ARRAY_FILES,
     MODEL_CONFIG_PATH,
     POPULARITY_LISTS_PATH,
@@ -178,6 +178,7 @@ def small_contents(
         **_neighbours(names),
         **popularity,
         **encoder.to_arrays(),
+        **_graph(item_vectors),
         "unreached_rows": np.arange(1, min(len(names.ids), 4), 2, np.int32),
     }
     arrays: dict[str, NDArray[np.generic]] = {file.path: named[file.name] for file in ARRAY_FILES}
@@ -191,7 +192,6 @@ def small_contents(
             TEXT_ENCODER_CONFIG_PATH: encoder.config.to_json(),
         },
         binary_files={
-            ANN_INDEX_PATH: _index(item_vectors, ann_metric),
             **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
         },
         version=version,
@@ -387,8 +387,9 @@ def _popularity(names: SmallNames) -> tuple[list[str], dict[str, NDArray[np.gene
     }
 
 
-def _index(item_vectors: NDArray[np.generic], ann_metric: str) -> bytes:
-    index = Index(ndim=VECTOR_DIMS, metric=ann_metric, dtype="i8", connectivity=16, expansion_add=128)
+def _graph(item_vectors: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
+    index = Index(ndim=VECTOR_DIMS, metric="cos", dtype="i8", connectivity=16, expansion_add=128)
     index.add(np.arange(len(item_vectors)), item_vectors, threads=1)
-    content: bytes = bytes(index.save())
-    return content
+    return graph_of(
+        np.frombuffer(bytes(index.save()), np.uint8), np.asarray(item_vectors, np.float32)
+    ).to_arrays()

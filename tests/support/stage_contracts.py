@@ -11,7 +11,6 @@ from server.errors import ContractBroken
 from server.handlers.messages import RecommendCommand
 from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.degradation import DegradedReason, StageFailed
-from server.pipeline.scratch import thread_scratch
 from server.query import RecommendQuery
 from tests.support.recommending import Shop
 
@@ -142,12 +141,6 @@ class SourceContract(StageContract):
         first, second = stage.run(self.query(shop)), stage.run(self.query(shop))
         np.testing.assert_array_equal(first.rows, second.rows)
         np.testing.assert_array_equal(first.scores, second.scores)
-
-    def test_leaves_the_scratch_clean(self, shop: Shop) -> None:
-        self.stage(shop).run(self.query(shop))
-        scratch = thread_scratch(shop.release.capacity)
-        assert not scratch.scores.any()
-        assert (scratch.positions == -1).all()
 
     def test_failed_source_gives_nothing(self, shop: Shop) -> None:
         stage = self.failing(shop, OSError())

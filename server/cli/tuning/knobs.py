@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from server.engine import EngineValues
+from server.engine import EngineValues, WeightsFrom
 from server.features.event_types import PageType
 from server.features.fusion import Fusion
 from server.query import ScenarioValues
@@ -20,7 +20,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """Settings of the sections retrieval and scenarios.HOME. weights: collaborative, embedding, popularity; sum 1."""
+    """Settings of the sections retrieval and scenarios.HOME.
+
+    weights: collaborative, embedding, popularity; sum 1. weights_from: whether the blend takes these, or those that the
+    release was trained to.
+    """
 
     weights: tuple[float, float, float]
     fusion: Fusion
@@ -28,6 +32,7 @@ class Knobs:
     mmr_weight: float
     category_cap: int
     repeat_boost: float
+    weights_from: WeightsFrom = "settings"
 
     @staticmethod
     def of(values: EngineValues) -> Knobs:
@@ -40,6 +45,7 @@ class Knobs:
             home.mmr_weight,
             home.category_cap,
             home.repeat_boost,
+            retrieval.weights_from,
         )
 
     def applied_to(self, values: EngineValues) -> EngineValues:
@@ -50,6 +56,7 @@ class Knobs:
             collaborative_weight=collaborative,
             embedding_weight=embedding,
             popularity_weight=popularity,
+            weights_from=self.weights_from,
             fusion=self.fusion,
             history_half_life_days=self.history_half_life_days,
         )
@@ -69,6 +76,7 @@ class Knobs:
             f"collaborative_weight = {collaborative:g}\n"
             f"embedding_weight = {embedding:g}\n"
             f"popularity_weight = {popularity:g}\n"
+            f'weights_from = "{self.weights_from}"\n'
             f'fusion = "{self.fusion}"\n'
             f"history_half_life_days = {self.history_half_life_days:g}\n"
             "\n"
@@ -95,8 +103,8 @@ def varied_knobs(knobs: Knobs, rng: np.random.Generator) -> Knobs:
     """Returns the same with one knob drawn anew, or with the weights a step aside."""
     other = random_knobs(rng)
     steps: tuple[Callable[[], Knobs], ...] = (
-        lambda: replace(knobs, weights=_moved(knobs.weights, rng)),
-        lambda: replace(knobs, weights=other.weights),
+        lambda: replace(knobs, weights=_moved(knobs.weights, rng), weights_from="settings"),
+        lambda: replace(knobs, weights=other.weights, weights_from="settings"),
         lambda: replace(knobs, fusion="rank" if knobs.fusion == "score" else "score"),
         lambda: replace(knobs, history_half_life_days=other.history_half_life_days),
         lambda: replace(knobs, mmr_weight=other.mmr_weight),

@@ -34,7 +34,6 @@ def test_lists_of_neighbours_agree_with_those_of_the_exact_weights() -> None:
     rows = np.concatenate([rng.choice(items, count, replace=False) for _ in range(items)]).astype(np.int32)
     weights = rng.beta(1, 4, items * count).astype(np.float32) + np.float32(1e-4)
     codes, scales = encode_weights(offsets, weights)
-    scratch = np.zeros(items, np.float32), np.zeros(items, np.int32)
     shared = []
     for _ in range(20):
         history = rng.choice(items, 50, replace=False).astype(np.int32)
@@ -43,9 +42,7 @@ def test_lists_of_neighbours_agree_with_those_of_the_exact_weights() -> None:
         for row, factor in zip(history, strength, strict=True):
             inside = slice(offsets[row], offsets[row + 1])
             np.add.at(exact, rows[inside], factor * weights[inside].astype(np.float64))
-        found, scores, _ = accumulate_neighbours(
-            history, strength, offsets, rows, codes, scales, *scratch, 200
-        )
+        found, scores, _ = accumulate_neighbours(history, strength, offsets, rows, codes, scales, 200)
         np.testing.assert_allclose(scores, exact[found], rtol=0.02)
         shared.append(len(np.intersect1d(found, np.argsort(-exact)[:200])) / 200)
     assert np.mean(shared) > 0.985

@@ -14,6 +14,7 @@ from ext import score_candidates, tower_forward
 from offline.model.export import model_config, model_json
 from offline.model.onnx_graphs import onnx_files
 from offline.model.two_tower import TwoTowerModel
+from server.errors import ReleaseRefused
 from server.features.declarations import CROSS_FEATURES, VECTOR_DIMS
 from server.features.encoding import USER_WIDTH, item_blocks, total_width
 from server.releases.format import MODEL_WEIGHTS
@@ -134,3 +135,23 @@ def test_a_server_reads_the_model_json_that_training_writes(model: TwoTowerModel
     content = json.loads(json.dumps(model_json(config, {"seed": 0})))
     assert model_config_from_json(content) == config
     assert content["training"] == {"seed": 0}
+
+
+def test_blend_weights_travel_with_the_model() -> None:
+    model = TwoTowerModel(item_count=3)
+    content = json.loads(json.dumps(model_json(model_config(model, "m", (0.6, 0.4, 0.0)), {})))
+    assert model_config_from_json(content).blend_weights == (0.6, 0.4, 0.0)
+    for none in (model_json(model_config(model, "m"), {}), {**content, "blend_weights": None}):
+        assert model_config_from_json(none).blend_weights is None
+    # A release from before models named them.
+    del content["blend_weights"]
+    assert model_config_from_json(content).blend_weights is None
+
+
+@pytest.mark.parametrize(
+    "weights", [[1, 0], [0.5, 0.5, "much"], [-0.1, 0.5, 0.6], [0, 0, 0], [0.5, 0.5, "nan"], 3]
+)
+def test_blend_weights_that_are_none_are_refused(weights: object) -> None:
+    content = model_json(model_config(TwoTowerModel(item_count=3), "m"), {})
+    with pytest.raises(ReleaseRefused, match="wrong one"):
+        model_config_from_json({**content, "blend_weights": weights})

@@ -94,6 +94,24 @@ def test_a_ranker_that_loses_against_the_blend_gives_way_to_it() -> None:
             np.testing.assert_allclose(found.blend[order], np.sort(found.blend)[::-1], atol=1e-5)
 
 
+def test_a_ranker_that_loses_against_a_source_alone_gives_way_to_the_blend() -> None:
+    rng = np.random.default_rng(5)
+    lists = make_lists()
+    for found in lists:
+        found.cross[:] = rng.uniform(size=found.cross.shape)
+        found.cross[:, SOURCES[0]] += found.chosen
+    # A blend of the two sources that know nothing: the ranker beats it, and not the source that knows.
+    weights = (0.0, 0.5, 0.5)
+    options = RankerOptions(epochs_max=1, learning_rate=1e-9)
+    fitted = fit_ranker(lists, 4.0, options, lambda _: None, weights)
+    assert fitted is not None
+    assert fitted.dot_scale == 0
+    chosen = fit_ranker(lists, 4.0, options, lambda _: None, weights, choose_blend=True)
+    assert chosen is not None
+    assert chosen.blend.weights[0] >= 0.5
+    assert chosen.blend_quality.target > fitted.blend_quality.target
+
+
 def test_without_a_ranker_a_model_ranks_as_the_blend_does() -> None:
     model = TwoTowerModel(item_count=3)
     install_blend(model, (0.4, 0.4, 0.2))

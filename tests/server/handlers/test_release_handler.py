@@ -64,10 +64,10 @@ def test_an_unknown_release_is_not_found(handler: ReleaseHandler, workers: Worke
 
 
 def test_a_release_that_does_not_verify_changes_nothing(handler: ReleaseHandler, workers: Workers) -> None:
-    path = workers.releases_dir / "r2" / "ann" / "index.usearch"
+    path = workers.releases_dir / "r2" / "ann" / "ann_links.npy"
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ReleaseRefused, match=r"ann/index\.usearch"):
+    with pytest.raises(ReleaseRefused, match=r"ann/ann_links\.npy"):
         handler.activate("r2")
     assert current_version(workers.releases_dir) == "r1"
     assert workers.switches == 0

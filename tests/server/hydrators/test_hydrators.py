@@ -79,7 +79,7 @@ class TestRememberedUserHydrator(HydratorContract):
         place = stage.hydrate(first)
         assert stage.hydrate(second) is place
         assert (stage.hits, stage.misses) == (0, 2), "nothing is there yet"
-        place.ranking = RememberedRanking((), (), CandidateBatch.empty(0), None, "")
+        place.ranking = RememberedRanking((), (), CandidateBatch.empty(0), CandidateBatch.empty(0), "")
         assert stage.hydrate(second) is place
         assert (stage.hits, stage.misses) == (1, 2)
 

@@ -95,7 +95,7 @@ PARTS: PipelineParts[NumberQuery] = PipelineParts(
 
 def new_query(num_items: int = 3, clock: Callable[[], float] | None = None) -> NumberQuery:
     budget = RequestBudget(BUDGET, float("inf"), clock or StandingClock())
-    return NumberQuery(num_items=num_items, capacity=10, budget=budget)
+    return NumberQuery(num_items=num_items, budget=budget)
 
 
 def test_parts_run_in_the_fixed_order() -> None:

@@ -12,7 +12,7 @@ from tests.support.recommending import BUDGET, StandingClock
 
 def query_with(*records: StageRecord) -> Query:
     budget = RequestBudget(BUDGET, float("inf"), StandingClock())
-    return Query(num_items=1, capacity=1, budget=budget, records=list(records))
+    return Query(num_items=1, budget=budget, records=list(records))
 
 
 FAILED = StageRecord("SomeSource", "source", 0, 0, 0, 0, OSError("gone"))

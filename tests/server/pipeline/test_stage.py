@@ -10,7 +10,6 @@ from server.pipeline.budget import RequestBudget
 from server.pipeline.candidate_batch import CandidateBatch
 from server.pipeline.degradation import DegradedReason, FailurePolicy, StageFailed
 from server.pipeline.query import Query, Retrieved
-from server.pipeline.scratch import thread_scratch
 from server.pipeline.stage import Stage
 from server.pipeline.stages import Filter, Merger, Reranker, Selector, Source
 from tests.support.recommending import BUDGET, StandingClock
@@ -18,7 +17,7 @@ from tests.support.stage_contracts import batch_of
 
 
 def new_query() -> Query:
-    return Query(num_items=3, capacity=10, budget=RequestBudget(BUDGET, float("inf"), StandingClock()))
+    return Query(num_items=3, budget=RequestBudget(BUDGET, float("inf"), StandingClock()))
 
 
 class GivenSource(Source[Query]):
@@ -132,16 +131,6 @@ def test_stage_that_is_off_leaves_no_trace() -> None:
     query = new_query()
     assert len(OffSource(Retrieved(np.zeros(1, np.int32), np.zeros(1, np.float32))).run(query).rows) == 0
     assert query.records == []
-
-
-def test_failed_stage_does_not_leave_its_scratch_to_others() -> None:
-    class DirtySource(GivenSource):
-        def retrieve(self, query: Query) -> Retrieved:
-            thread_scratch(query.capacity).scores[3] = 1
-            raise OSError
-
-    DirtySource(Retrieved(np.zeros(0, np.int32), np.zeros(0, np.float32))).run(new_query())
-    assert not thread_scratch(10).scores.any()
 
 
 def test_merger_that_is_made_optional_is_a_broken_contract() -> None:

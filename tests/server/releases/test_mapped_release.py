@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -145,12 +143,6 @@ def test_a_release_of_one_item_and_one_without_spare_rows_work(tmp_path: Path) -
     assert (release.item_count, release.capacity) == (1, 1)
     assert release.search_ann(np.ones(64, np.float32), 5)[0].tolist() == [0]
     assert release.arrays.neighbour_rows.size == 0
-
-
-def test_onnx_runtime_can_be_imported_after_the_index_library() -> None:
-    pytest.importorskip("onnxruntime")
-    code = "import server.releases.ann_index, onnxruntime"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_release_mapped_beside_one_that_serves_is_the_same_and_outlives_what_made_it(

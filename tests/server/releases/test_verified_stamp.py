@@ -11,7 +11,6 @@ import pytest
 
 from server.errors import ReleaseRefused
 from server.releases import verified_stamp, verify
-from server.releases.format import ANN_INDEX_PATH
 from server.releases.registry import prune
 from server.releases.verified_stamp import STAMPS_DIR
 from server.releases.verify import verify_release
@@ -70,7 +69,7 @@ def test_it_is_hashed_again_when_that_is_asked_for(release: Path, hashed: list[P
     assert len(hashed) == 2 * len(first.files)
 
 
-@pytest.mark.parametrize("path", [FILE, ANN_INDEX_PATH, "popularity/lists.json"])
+@pytest.mark.parametrize("path", [FILE, "ann/ann_links.npy", "popularity/lists.json"])
 def test_a_file_that_was_damaged_after_it_was_verified_is_refused(release: Path, path: str) -> None:
     verify_release(release)
     flip_a_bit(release / path)
