@@ -20,11 +20,10 @@ CHECKED, TRACE, SANITIZE, ANNOTATE = (
 COMPILE = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wno-unused-function"]
 LINK: list[str] = []
 MACROS: list[tuple[str, str | None]] = []
-# Builds for tests take the loops of narrower vectors than this machine may have (_lanes.h), so that all are tested.
 if CHECKED:
+    # The loops of narrower vectors than this machine may have (_lanes.h), so that they are tested as well.
     MACROS.append(("LANES_MAX", "4"))
 if TRACE:
-    MACROS.append(("LANES_MAX", "8"))
     MACROS += [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 if SANITIZE:
     COMPILE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]

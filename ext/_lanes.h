@@ -1,5 +1,6 @@
 /* Loops over floats in the vector types of gcc and clang, in as many widths as the machine may have: four floats (SSE2 on
- * any x86-64, NEON on any ARM64), eight (AVX2), sixteen (AVX-512). What the machine has is asked when a kernel is called.
+ * any x86-64, NEON on any ARM64) or eight (AVX2). What the machine has is asked when a kernel is called. Sixteen (AVX-512)
+ * were slower than eight.
  *
  * Sixteen independent sums hide the latency of the addition, which one sum, or a loop over an array of sums in memory,
  * would wait for. Written out, no compiler flag has to allow sums to be reordered, so NaN, infinities and the order
@@ -21,7 +22,7 @@
 
 /* The widest vectors to use; fewer only in builds that test the narrower loops. */
 #ifndef LANES_MAX
-#define LANES_MAX 16
+#define LANES_MAX 8
 #endif
 
 typedef float lanes_t __attribute__((vector_size(16), aligned(4), may_alias));
@@ -52,12 +53,20 @@ static inline void prefetch_halves(const uint16_t *vector, ptrdiff_t dims)
 
 static inline void prefetch_value(const void *value) { __builtin_prefetch(value); }
 
+/* What follows the inner product: scale and bias, and the head over the cross features, cross[count, width]. */
+typedef struct {
+    float scale, bias;
+    ptrdiff_t width;
+    const float *cross, *w1, *b1, *w2;
+} head_t;
+
 /* See _loops.h. */
 typedef struct {
     void (*dot_rows)(const float *, const int32_t *, ptrdiff_t, const float *, ptrdiff_t, float *);
     void (*cosine_rows)(
         const uint16_t *, const int32_t *, ptrdiff_t, const float *, ptrdiff_t, float *, ptrdiff_t);
-    void (*add_heads)(const float *, ptrdiff_t, ptrdiff_t, const float *, const float *, const float *, float *);
+    void (*score_rows)(
+        const float *, const int32_t *, ptrdiff_t, const float *, ptrdiff_t, const head_t *, float *);
     void (*dense)(const float *, ptrdiff_t, const float *, const float *, ptrdiff_t, float *, int32_t *);
 } loops_t;
 
@@ -69,18 +78,12 @@ typedef struct {
 #define LANES 8
 #define LOOPS_TARGET __attribute__((target("avx2")))
 #include "_loops.h"
-
-#define LANES 16
-#define LOOPS_TARGET __attribute__((target("avx512f")))
-#include "_loops.h"
 #endif
 
 /* The loops of the widest vectors that the machine has. */
 static inline const loops_t *machine_loops(void)
 {
 #ifdef __x86_64__
-    if (LANES_MAX >= 16 && __builtin_cpu_supports("avx512f"))
-        return &loops_16;
     if (LANES_MAX >= 8 && __builtin_cpu_supports("avx2"))
         return &loops_8;
 #endif

@@ -6,6 +6,14 @@ cdef extern from "ext/_lanes.h" nogil:
     enum:
         HEAD_UNITS
         PREFETCH_AHEAD
+    ctypedef struct head_t:
+        float scale
+        float bias
+        Py_ssize_t width
+        const float* cross
+        const float* w1
+        const float* b1
+        const float* w2
     ctypedef struct loops_t:
         void (*dot_rows)(
             const float* vectors, const int32_t* rows, Py_ssize_t count, const float* user, Py_ssize_t dims, float* out
@@ -14,9 +22,9 @@ cdef extern from "ext/_lanes.h" nogil:
             const uint16_t* halves, const int32_t* rows, Py_ssize_t count, const float* user, Py_ssize_t dims, float* out,
             Py_ssize_t step
         ) noexcept nogil
-        void (*add_heads)(
-            const float* cross, Py_ssize_t count, Py_ssize_t width, const float* w1, const float* b1, const float* w2,
-            float* out
+        void (*score_rows)(
+            const float* vectors, const int32_t* rows, Py_ssize_t count, const float* user, Py_ssize_t dims,
+            const head_t* head, float* out
         ) noexcept nogil
         void (*dense)(
             const float* x, Py_ssize_t inputs, const float* w, const float* b, Py_ssize_t units, float* out,

@@ -43,18 +43,19 @@ INLINE float NAMED(dot)(const float *a, const float *b, ptrdiff_t dims)
 }
 
 /* relu(x w1 + b1) w2 with HEAD_UNITS hidden units, which all stay in registers. w1 is [width, HEAD_UNITS]. */
-INLINE float NAMED(head)(const float *x, ptrdiff_t width, const float *w1, const float *b1, const float *w2)
+INLINE float NAMED(head)(const head_t *head, const float *x)
 {
+    const float *w1 = head->w1;
     vec_t hidden[PARTS];
     for (int part = 0; part < PARTS; part++)
-        hidden[part] = *(const vec_t *)(b1 + part * LANES);
-    for (ptrdiff_t c = 0; c < width; c++, w1 += HEAD_UNITS)
+        hidden[part] = *(const vec_t *)(head->b1 + part * LANES);
+    for (ptrdiff_t c = 0; c < head->width; c++, w1 += HEAD_UNITS)
         for (int part = 0; part < PARTS; part++)
             hidden[part] += x[c] * *(const vec_t *)(w1 + part * LANES);
     for (int part = 0; part < PARTS; part++) {
         /* A NaN is not below zero: it stays. */
         hidden[part] = (vec_t)((words_t)hidden[part] & ~(words_t)(hidden[part] < (vec_t){0}));
-        hidden[part] *= *(const vec_t *)(w2 + part * LANES);
+        hidden[part] *= *(const vec_t *)(head->w2 + part * LANES);
     }
     return NAMED(sum)(hidden);
 }
@@ -113,12 +114,18 @@ LOOP void NAMED(cosine_rows)(
     }
 }
 
-/* out[i] += the head of cross[i]. */
-LOOP void NAMED(add_heads)(
-    const float *cross, ptrdiff_t count, ptrdiff_t width, const float *w1, const float *b1, const float *w2, float *out)
+/* out[i] = scale (vectors[rows[i]] . user) + bias + the head of cross[i]. In one loop: heads are computed while vectors are
+ * on their way from memory. */
+LOOP void NAMED(score_rows)(
+    const float *vectors, const int32_t *rows, ptrdiff_t count, const float *user, ptrdiff_t dims, const head_t *head,
+    float *out)
 {
-    for (ptrdiff_t i = 0; i < count; i++)
-        out[i] += NAMED(head)(cross + i * width, width, w1, b1, w2);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count)
+            prefetch_vector(vectors + rows[i + PREFETCH_AHEAD] * dims, dims);
+        out[i] = NAMED(dot)(vectors + rows[i] * dims, user, dims) * head->scale + head->bias;
+        out[i] += NAMED(head)(head, head->cross + i * head->width);
+    }
 }
 
 /* out[u] = b[u] + sum of x[i] w[i, u] over the inputs that are not zero, ascending: most of an encoded input is one-hot.
@@ -150,7 +157,7 @@ LOOP void NAMED(dense)(
             out[rest] += x[present[i]] * w[present[i] * units + rest];
 }
 
-static const loops_t NAMED(loops) = {NAMED(dot_rows), NAMED(cosine_rows), NAMED(add_heads), NAMED(dense)};
+static const loops_t NAMED(loops) = {NAMED(dot_rows), NAMED(cosine_rows), NAMED(score_rows), NAMED(dense)};
 
 #undef NAMED_AS
 #undef NAMED_FOR

@@ -4,7 +4,7 @@ import numpy as np
 
 from libc.math cimport expf
 
-from ext._lanes cimport HEAD_UNITS, machine_loops
+from ext._lanes cimport HEAD_UNITS, head_t, machine_loops
 from ext._rows cimport check_rows
 from ext._types cimport row_t
 
@@ -50,10 +50,8 @@ def score_candidates(
     cdef float logit, bias = head_b2[0] + score_bias
     if n == 0:
         return scores
-    machine_loops().dot_rows(&item_vectors[0, 0], &rows[0], n, &user_vector[0], dims, &out[0])
-    for i in range(n):
-        out[i] = out[i] * dot_scale + bias
-    machine_loops().add_heads(&cross[0, 0], n, width, &head_w1[0, 0], &head_b1[0], &head_w2[0], &out[0])
+    cdef head_t head = [dot_scale, bias, width, &cross[0, 0], &head_w1[0, 0], &head_b1[0], &head_w2[0]]
+    machine_loops().score_rows(&item_vectors[0, 0], &rows[0], n, &user_vector[0], dims, &head, &out[0])
     for i in range(n):
         logit = out[i]
         # A NaN passes both comparisons and stays a NaN: the caller's check must see it.

@@ -74,6 +74,9 @@ REPEAT_BLEND_WEIGHT = 1.0
 Floats = NDArray[np.float32]
 WeightsFrom = Literal["release", "settings"]
 
+BLEND_WEIGHT_MIN = 1e-3
+"""A source that the blend gives no weight still orders what no other source proposes: popularity, for new users."""
+
 SHORTLIST_FACTOR = 5
 """Re-ranking sees this many times as many candidates as the list is long: of fewer, most may be of the user's two or three
 dearest categories, and then no cap and no diversity term finds others."""
@@ -202,6 +205,11 @@ class Engine:
         """
         return self._recommend.retrieve(query)
 
+    def hydrate(self, query: RecommendQuery) -> None:
+        """Finds out what a list would be made from, and makes none: the record, the history, the user's vector."""
+        for hydrator in self._recommend.parts.hydrators:
+            hydrator.run(query)
+
     def _run(self, pipeline: Pipeline[RecommendQuery], query: RecommendQuery) -> CandidateBatch:
         batch = None
         try:
@@ -283,7 +291,7 @@ def _recommend_parts(
             RepeatSource(retrieval.repeat_items_max, retrieval.repeat_half_life_days),
         ),
         merger=BlendMerger(
-            (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT, *retrieval.weights, REPEAT_BLEND_WEIGHT),
+            (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT, *_above_none(retrieval.weights), REPEAT_BLEND_WEIGHT),
             (*extra, *(quota * LENGTHENED_MAX for quota in retrieval.quotas), retrieval.repeat_items_max),
             retrieval.candidates_max * LENGTHENED_MAX + sum(extra) + retrieval.repeat_items_max,
             fusion=retrieval.fusion,
@@ -334,7 +342,7 @@ def _rank_parts(
         ),
         # The others' lists only give the caller's items their retrieval features and blended scores.
         merger=BlendMerger(
-            (0.0, *retrieval.weights),
+            (0.0, *_above_none(retrieval.weights)),
             (RANK_ITEMS_MAX, 0, 0, 0),
             RANK_ITEMS_MAX,
             fill=False,
@@ -347,6 +355,10 @@ def _rank_parts(
         scorers=_scorers(parts),
         selector=ScoreSelector(),
     )
+
+
+def _above_none(weights: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(max(weight, BLEND_WEIGHT_MIN) for weight in weights)
 
 
 def _release_weights(
@@ -363,7 +375,8 @@ def _release_weights(
         if found is None:
             # Threads that meet here make the same.
             made.clear()
-            made[chosen] = found = np.array((*before, *(chosen or retrieval.weights), *after), np.float32)
+            weights = _above_none(chosen or retrieval.weights)
+            made[chosen] = found = np.array((*before, *weights, *after), np.float32)
         return found
 
     return weights_of

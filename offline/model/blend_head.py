@@ -13,13 +13,18 @@ BLEND_SCALE = 4.0
 """Logits from 0 to this: beside them the terms of the re-rankers weigh about what they do beside a trained head's."""
 
 
+WEIGHT_MIN = 1e-3
+"""As in the server's blend: a source without a weight still orders what no other one proposes."""
+
+
 def blend_head(weights: Sequence[float]) -> CrossHead:
     """Returns the head whose term is BLEND_SCALE * the weighted mean of the sources' scores.
 
     weights: of collaborative, embedding, popularity. The scores are 0 or above, so a ReLU each passes them on.
     """
     head = CrossHead()
-    total = sum(weights) or 1.0
+    weights = [max(weight, WEIGHT_MIN) for weight in weights]
+    total = sum(weights)
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.zero_()

@@ -31,6 +31,7 @@ from offline.model.candidate_requests import past_lists
 from offline.model.dataset import ExampleOptions, load_training_data
 from offline.model.export import model_config, model_json
 from offline.model.item_snapshots import Catalogue, DailyItemSnapshots, item_features
+from offline.model.lent_factors import lend_factors
 from offline.model.onnx_graphs import onnx_files
 from offline.model.position_bias import read_exponent
 from offline.model.ranker_training import FittedRanker, RankerOptions, fit_ranker
@@ -107,6 +108,8 @@ def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSu
         install_blend(towers.model, options.blend.weights)
     else:
         ranker.install(towers.model)
+    if not towers.epochs:
+        lend_factors(towers.model, catalogue.title_embeddings)
     built = json.loads((work_dir / BUILD_FILE).read_text(encoding="utf-8"))
     vectors = vectors_at_build(towers.model, items, catalogue, int(built["as_of_s"]))
     metrics = _metrics(towers, ranker)

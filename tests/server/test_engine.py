@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from server.engine import RANK_KINDS, RECOMMEND_KINDS, RetrievalValues, WeightsFrom, served_by
+from server.engine import (
+    BLEND_WEIGHT_MIN,
+    RANK_KINDS,
+    RECOMMEND_KINDS,
+    RetrievalValues,
+    WeightsFrom,
+    served_by,
+)
 from server.features.event_types import PageType
 from server.handlers.messages import RecommendCommand, ServedBy, SourceKind
 from server.query import ScenarioValues
@@ -77,7 +84,7 @@ def test_blend_takes_the_weights_of_the_release_or_those_of_the_settings(
     for kinds, batch in lists:
         assert len(batch) > 3
         scores = batch.source_scores[:, [kinds.index(kind) for kind in personal]]
-        np.testing.assert_allclose(batch.blend, scores @ np.array(expected), atol=1e-5)
+        np.testing.assert_allclose(batch.blend, scores @ np.maximum(expected, BLEND_WEIGHT_MIN), atol=1e-5)
 
 
 def test_cap_holds_though_the_best_candidates_are_of_one_category(shop: Shop) -> None:
@@ -90,6 +97,30 @@ def test_cap_holds_though_the_best_candidates_are_of_one_category(shop: Shop) ->
     counts = np.bincount(capped.release.arrays.category[batch.rows])
     assert len(batch) == 18
     assert counts.max() == 6
+
+
+def test_hydrating_finds_the_users_vector_and_proposes_nothing(shop: Shop) -> None:
+    query, listed = shop.query(ANN), shop.query(ANN)
+    shop.engine.hydrate(query)
+    shop.engine.blend(listed)
+    assert query.user_vector is not None
+    assert listed.user_vector is not None
+    np.testing.assert_array_equal(query.user_vector, listed.user_vector)
+    assert not query.retrieved
+
+
+@pytest.mark.parametrize("weights_from", ["release", "settings"])
+def test_strangers_get_what_is_popular_though_popularity_has_no_weight(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, weights_from: WeightsFrom
+) -> None:
+    stranger = RecommendCommand(user_id="nobody", num_items=10)
+    usual = [item.item_id for item in shop.handler.recommend(stranger).items]
+    monkeypatch.setattr(shop.release, "model", replace(shop.release.model, blend_weights=(1.0, 0.0, 0.0)))
+    values = replace(RETRIEVAL, weights_from=weights_from)
+    if weights_from == "settings":
+        values = replace(values, popularity_weight=0.0)
+    other = shop_over(shop.small, shop.release, retrieval=values)
+    assert [item.item_id for item in other.handler.recommend(stranger).items] == usual
 
 
 def test_candidates_are_limited(shop: Shop) -> None:

@@ -115,7 +115,7 @@ class ReleaseMethods:
 
     def _user_vector(self, user: int) -> Floats:
         query = self._query(user)
-        self._engine.blend(query)
+        self._engine.hydrate(query)
         return np.zeros(VECTOR_DIMS, np.float32) if query.user_vector is None else query.user_vector
 
     def _query(self, user: int) -> RecommendQuery:

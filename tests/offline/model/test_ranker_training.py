@@ -120,6 +120,10 @@ def test_without_a_ranker_a_model_ranks_as_the_blend_does() -> None:
     cross[1, SOURCES] = torch.tensor([0.5, 0.0, 1.0])
     np.testing.assert_allclose(model.head(cross).detach(), [4 * 0.6, 4 * 0.4], rtol=1e-6)
     assert model.dot_scale.item() == 0
+    install_blend(model, (1.0, 0.0, 0.0))
+    cross[0, SOURCES[0]] = cross[1, SOURCES[0]] = 0
+    first, second = model.head(cross).detach().tolist()
+    assert second > first
 
 
 def test_nothing_to_learn_from_gives_no_ranker() -> None:
