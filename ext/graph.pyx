@@ -186,7 +186,7 @@ def search_graph(
     _check(vector, codes, links, upper_rows, upper_links, upper_down)
     if effort < 1 or count < 0:
         raise ValueError("effort must be positive, count not negative")
-    cdef Py_ssize_t i, size = 0
+    cdef Py_ssize_t size = 0
     cdef int16_t[::1] query = np.empty(vector.shape[0], np.int16)
     cdef double length = _quantize(vector, query)
     if length == 0 or count == 0 or upper_rows.shape[0] == 0:
