@@ -1,5 +1,5 @@
-# From rows to their places in a list: a table as small as the list, so it stays in the processor's cache, where an array
-# over all rows of a release would not. Open addressing, half empty at least.
+# From rows to their places in a list: a table as small as the list, so it stays in the processor's cache, where an
+# array over all rows of a release would not. Open addressing, half empty at least.
 
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc, free
