@@ -19,8 +19,8 @@ cdef extern from "ext/_lanes.h" nogil:
             const float* vectors, const int32_t* rows, Py_ssize_t count, const float* user, Py_ssize_t dims, float* out
         ) noexcept nogil
         void (*cosine_rows)(
-            const uint16_t* halves, const int32_t* rows, Py_ssize_t count, const float* user, Py_ssize_t dims, float* out,
-            Py_ssize_t step
+            const uint16_t* halves, const int32_t* rows, Py_ssize_t count, const float* user, Py_ssize_t dims,
+            float* out, Py_ssize_t step
         ) noexcept nogil
         void (*score_rows)(
             const float* vectors, const int32_t* rows, Py_ssize_t count, const float* user, Py_ssize_t dims,
