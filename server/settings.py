@@ -148,7 +148,7 @@ class RetrievalSettings(_Section):
     """A purchase so old counts half for buying again."""
     category_scan_rows_max: int = Field(20_000, ge=0, le=10_000_000)
     """A category of at most so many items is scanned exactly when a request is restricted to it."""
-    remembered_users_max: int = Field(3_072, ge=0, le=1_000_000)
+    remembered_users_max: int = Field(4_096, ge=0, le=1_000_000)
     """Users whose ranking a worker remembers until their record changes; 0 = none."""
     remembered_age_max_s: float = Field(60, gt=0, le=86_400)
     """How old what is remembered may be: features count days, and prices change."""

@@ -1,24 +1,22 @@
-"""How often a user is remembered, as the draws and the memory's size have it."""
+"""How often a user is remembered, as the draws and the memory have it."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+
+from server.pipeline.two_queues import TwoQueues
 
 
-def expected_hit_rate(users: Sequence[object], capacity: int, warm: int) -> float:
-    """Returns the share of the draws after the first warm that find their user among the capacity last used ones.
+def expected_hit_rate(users: Sequence[Hashable], capacity: int, warm: int) -> float:
+    """Returns the share of the draws after the first warm whose user a server's memory of that capacity holds.
 
     What ends earlier, by age or because the user's record changed, is not counted: it is an upper bound.
     """
-    remembered: OrderedDict[object, None] = OrderedDict()
+    remembered = TwoQueues[Hashable, bool](capacity)
     hits = 0
     for number, user in enumerate(users):
-        if user in remembered:
+        if remembered.get(user):
             hits += number >= warm
-            remembered.move_to_end(user)
-        elif capacity:
-            remembered[user] = None
-            if len(remembered) > capacity:
-                remembered.popitem(last=False)
+        else:
+            remembered.put(user, True)
     return hits / max(len(users) - warm, 1)
