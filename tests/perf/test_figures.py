@@ -41,7 +41,7 @@ def test_mappings_are_read_with_their_files_and_private_pages():
 def test_the_hit_rate_is_that_of_a_servers_memory():
     assert expected_hit_rate("abab", 2, 0) == 0.5
     assert expected_hit_rate("abcdefabcdef", 2, 0) == 0
-    assert expected_hit_rate("abaccadaea", 2, 4) == pytest.approx(1 / 2)
+    assert expected_hit_rate("abaccadaea", 2, 4) == pytest.approx(2 / 3)
     assert expected_hit_rate("aaaa", 0, 0) == 0
 
 
