@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,9 +144,8 @@ def _check_lists(release_dir: Path, lists: object) -> None:
         raise _refused(POPULARITY_LISTS_PATH, "does not name each list of popularity_offsets.npy")
 
 
-def _check_range(path: str, values: NDArray[np.generic], low: int, stop: int) -> None:
-    numbers = values.astype(np.int64, copy=False)
-    if numbers.size and (numbers.min() < low or numbers.max() >= stop):
+def _check_range(path: str, values: NDArray[Any], low: int, stop: int) -> None:
+    if values.size and (int(values.min()) < low or int(values.max()) >= stop):
         raise _refused(path, f"holds a value outside {low}..{stop - 1}")
 
 

@@ -95,6 +95,13 @@ def hash_files(paths: Sequence[Path], *, behind: bool = False) -> Generator[File
         yield from pool.map(hash_file, paths)
 
 
+def run_behind(work: Callable[[], None]) -> None:
+    """Does the work on a thread that gives way to all others of the machine, and returns when it is done; raises what it
+    raises."""
+    with ThreadPoolExecutor(1, "behind", initializer=_give_way) as pool:
+        pool.submit(work).result()
+
+
 def _give_way() -> None:
     # On Linux a thread has a niceness of its own; it cannot be taken back, and the thread ends with its pool.
     with suppress(OSError):

@@ -15,7 +15,7 @@ import orjson
 from server.errors import ReleaseRefused
 from server.features.declarations import schema_hash
 from server.releases.check_contents import CHECKS, check_contents
-from server.releases.durable_files import hash_files
+from server.releases.durable_files import hash_files, run_behind
 from server.releases.format import (
     FORMAT_VERSION,
     MANIFEST_NAME,
@@ -70,7 +70,10 @@ def verify_release(release_dir: Path, *, again: bool = False, behind: bool = Fal
             if stamp is not None:
                 stamp.drop()
             _check_hashes(release_dir, manifest, behind=behind)
-            _check_meaning(release_dir, manifest)
+            if behind:
+                run_behind(lambda: _check_meaning(release_dir, manifest))
+            else:
+                _check_meaning(release_dir, manifest)
             if stamp is not None:
                 stamp.keep()
     return manifest
