@@ -8,6 +8,7 @@ import grpc
 from grpc_status import rpc_status
 
 from server.admission.admission import Admission
+from server.admission.lock_pace import LockPace
 from server.admission.priority import PRIORITY_KEY, Priority, priority_of
 from server.errors import Overloaded
 from server.rpc.interceptors import METHOD_PREFIX, Handler
@@ -40,6 +41,7 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
         self._reads = reads
         self._others = others
         self._refused = refused
+        self._pace = LockPace()
         self._handlers: tuple[dict[str, Handler], ...] = tuple({} for _ in Priority)
         self._refusals = tuple(_refusal(priority, retry_after_ms[priority]) for priority in Priority)
 
@@ -58,7 +60,9 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
                 return handler
             handler = self._handlers[priority][method] = self._behind_lane(method, handler, priority)
         if self._admission.has_room(priority):
+            self._pace.taken()
             return handler
+        self._pace.refused()
         self._refused(method, grpc.StatusCode.RESOURCE_EXHAUSTED.name)
         return self._refusals[priority]
 
