@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from offline.evaluation.metrics import ranking_metrics, top_rows, user_blocks
 from offline.model.training_data import TrainingData, ranges
+from offline.model.two_tower import TwoTowerModel
+from offline.model.vectors import item_vectors, user_vectors
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
@@ -44,6 +46,15 @@ class RetrievalQuality:
     def target(self) -> float:
         """What early stopping maximises."""
         return (self.recall + self.ndcg) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """The last part of the time: what is learnt from are the queries before cut_s, what is asked those after it."""
+
+    cut_s: int
+    earlier: Longs
+    validation: ValidationSet
 
 
 def build_validation(data: TrainingData, queries: Longs, day: int, seed: int) -> ValidationSet | None:
@@ -85,6 +96,14 @@ def measure_retrieval(
     ]
     metrics = ranking_metrics(np.concatenate(ranked), validation.targets)
     return RetrievalQuality(metrics.recall, metrics.ndcg)
+
+
+def measure_towers(model: TwoTowerModel, data: TrainingData, validation: ValidationSet) -> RetrievalQuality:
+    """Returns the retrieval quality of a model, which is then in evaluation mode."""
+    model.eval()
+    users = user_vectors(model, data, validation.queries)
+    items = item_vectors(model, data.items.inputs_at(validation.day, data.all_rows))
+    return measure_retrieval(users, items, validation)
 
 
 def _pairs(owners: Longs, rows: Longs, owner_count: int, item_count: int) -> sp.csr_matrix:

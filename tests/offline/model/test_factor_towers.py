@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from offline.candidates.interactions import Interactions
-from offline.model.factor_towers import FactorOptions, item_factors
+from offline.model.factor_search import towers_of_factors
+from offline.model.factor_towers import LENGTH_MIN, FactorForm, FactorOptions, factorise
 from offline.model.past_events import interactions_before
 from offline.model.tower_fitting import FittedTowers, fit_towers
 from offline.model.training import EpochReport, TowerOptions, validation_start
-from offline.model.training_data import TrainingData
+from offline.model.training_data import DAY_S, TrainingData
 from offline.model.validation import build_validation, measure_retrieval
 from offline.model.vectors import item_vectors, user_vectors
 from server.features.declarations import VECTOR_DIMS
@@ -51,10 +52,10 @@ def test_the_embedding_clearly_beats_popularity(data: TrainingData, fitted: Fitt
     assert fitted.held_out.quality.target > 1.3 * popularity.target
 
 
-def test_vectors_use_their_dimensions(data: TrainingData, fitted: FittedTowers) -> None:
-    values = np.linalg.svd(vectors(data, fitted)[:-1], compute_uv=False) ** 2
+def test_tastes_use_their_dimensions(data: TrainingData, fitted: FittedTowers) -> None:
+    values = np.linalg.svd(vectors(data, fitted)[:-1, :-1], compute_uv=False) ** 2
     shares = values / values.sum()
-    assert np.exp(-(shares * np.log(shares)).sum()) > VECTOR_DIMS / 3
+    assert np.exp(-(shares * np.log(shares)).sum()) > VECTOR_DIMS / 2
 
 
 def test_item_vectors_are_of_unit_length(data: TrainingData, fitted: FittedTowers) -> None:
@@ -67,17 +68,80 @@ def test_an_item_that_nobody_took_comes_last(data: TrainingData, fitted: FittedT
     assert (scores[:, -1] < np.median(scores, axis=1)).all()
 
 
-def test_the_towers_are_linear_in_the_factors_of_the_history(
-    data: TrainingData, fitted: FittedTowers
-) -> None:
+def test_the_towers_are_linear_in_the_factors_of_the_history(data: TrainingData) -> None:
+    form = FactorForm(strength_exponent=0.5, tilt=0.2)
+    now_s = int(data.times_s.max()) + 1
     queries = np.flatnonzero(data.history_stop - data.history_start > 5)[:50]
-    factors = item_factors(interactions_before(data, int(data.times_s.max()) + 1), FactorOptions())
-    padded = np.vstack([factors, np.zeros(VECTOR_DIMS)])[data.histories(queries)]
+    factors = factorise(interactions_before(data, now_s), now_s, form, seed=0)
+    padded = np.vstack([factors.embeddings(), np.zeros(VECTOR_DIMS)])[data.histories(queries)]
     pooled = padded.sum(1) / (data.histories(queries) != ITEMS).sum(1, keepdims=True)
-    users = user_vectors(fitted.model, data, queries)
-    scale = (users[:, :-1] * pooled[:, :-1]).sum() / (pooled[:, :-1] ** 2).sum()
-    np.testing.assert_allclose(users[:, :-1], scale * pooled[:, :-1], atol=1e-4)
-    assert np.ptp(users[:, -1]) < 1e-4
+    expected = pooled[:, :-1] * factors.strengths**0.5
+    model = towers_of_factors(data, now_s, np.arange(len(data.times_s)), form, OPTIONS)
+    users = user_vectors(model, data, queries)
+    scale = (users[:, :-1] * expected).sum() / (expected**2).sum()
+    np.testing.assert_allclose(users[:, :-1], scale * expected, atol=1e-4)
+    np.testing.assert_allclose(users[:, -1], -0.2, atol=1e-4)
+
+
+def test_an_item_weighs_its_true_factor_in_a_history(data: TrainingData) -> None:
+    now_s = int(data.times_s.max()) + 1
+    factors = factorise(interactions_before(data, now_s), now_s, FactorForm(), seed=0)
+    rows = factors.embeddings()[:, :-1]
+    known = factors.item_weights > 0
+    expected = factors.directions[known] / factors.item_weights[known, None]
+    np.testing.assert_allclose(
+        rows[known] / np.abs(rows[known]).max(), expected / np.abs(expected).max(), atol=1e-9
+    )
+
+
+def test_the_longer_factors_are_the_larger_part_of_their_vectors(data: TrainingData) -> None:
+    now_s = int(data.times_s.max()) + 1
+    factors = factorise(interactions_before(data, now_s), now_s, FactorForm(), seed=0)
+    known = np.flatnonzero(factors.item_weights > 0)
+    rows = factors.embeddings()[known]
+    parts = np.linalg.norm(rows[:, :-1], axis=1) / np.linalg.norm(rows, axis=1)
+    asked = np.linalg.norm(factors.directions[known], axis=1) * factors.item_weights[known]
+    assert (np.diff(parts[np.argsort(asked)]) >= -1e-9).all()
+    assert parts.min() >= LENGTH_MIN - 1e-9
+    assert parts.max() == pytest.approx(1)
+
+
+def test_with_a_half_life_what_sold_long_ago_is_asked_for_less(data: TrainingData) -> None:
+    events = interactions_before(data, int(data.times_s.max()) + 1)
+    old = events.item_rows % 2 == 0
+    events = replace(events, times_s=np.where(old, 0, 400 * DAY_S))
+
+    def share_of_the_old(half_life_days: float | None) -> float:
+        form = FactorForm(half_life_days=half_life_days)
+        lengths = np.linalg.norm(factorise(events, 400.0 * DAY_S, form, seed=0).directions, axis=1)
+        return float(lengths[::2].sum() / lengths.sum())
+
+    assert share_of_the_old(None) == pytest.approx(0.5, abs=0.1)
+    assert share_of_the_old(45.0) < 0.1
+
+
+def test_half_lives_are_tried_where_the_events_span_one(data: TrainingData) -> None:
+    knobs = OPTIONS.factors
+    a_form = len(knobs.strength_exponents) * len(knobs.tilts)
+    assert trials_of(data) == len(knobs.exponents) * a_form
+    scale = 365 * DAY_S // int(data.times_s.max())
+    history = replace(data.history, times_s=data.history.times_s * scale)
+    longer = replace(data, history=history, times_s=data.times_s * scale)
+    assert trials_of(longer) == (len(knobs.exponents) + len(knobs.half_lives_days) - 1) * a_form
+
+
+def trials_of(data: TrainingData) -> int:
+    reports: list[EpochReport] = []
+    fit_towers(data, replace(OPTIONS, factors=FactorOptions(rival_epochs=1)), reports.append)
+    return sum(report.stage == "factors" for report in reports)
+
+
+def test_large_data_are_factored_once(data: TrainingData) -> None:
+    reports: list[EpochReport] = []
+    knobs = FactorOptions(trials_pairs_max=10)
+    fit_towers(data, replace(OPTIONS, factors=knobs), reports.append)
+    tried = [report for report in reports if report.stage == "factors"]
+    assert len(tried) == len(knobs.strength_exponents) * len(knobs.tilts) == tried[0].epochs
 
 
 def test_factors_are_taken_only_for_a_clear_gain(data: TrainingData) -> None:
@@ -110,7 +174,7 @@ def test_pairs_that_know_fewer_directions_than_there_are_dimensions_are_borne() 
         100,
         100,
     )
-    factors = item_factors(events, FactorOptions())
-    assert np.isfinite(factors).all()
-    kinds = factors[:, :-1] @ factors[:, :-1].T
+    rows = factorise(events, 1.0, FactorForm(), seed=0).embeddings()
+    assert np.isfinite(rows).all()
+    kinds = rows[:, :-1] @ rows[:, :-1].T
     assert kinds[0, 2] > kinds[0, 1]
