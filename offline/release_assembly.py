@@ -112,9 +112,7 @@ def assemble_release(
             },
             TEXT_ENCODER_CONFIG_PATH: _read_json(model_dir / "text_encoder" / "config.json"),
         },
-        binary_files={
-            **{path: model_dir / Path(path).name for path in ONNX_PATHS},
-        },
+        binary_files={path: model_dir / Path(path).name for path in ONNX_PATHS},
         version=identity.version,
         created_time_s=identity.created_time_s,
         parent=identity.parent,

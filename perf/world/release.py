@@ -82,9 +82,7 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
             },
             TEXT_ENCODER_CONFIG_PATH: encoder.config.to_json(),
         },
-        binary_files={
-            **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
-        },
+        binary_files={f"models/{name}": content for name, content in onnx_files(weights, config).items()},
         version=VERSION,
         created_time_s=NOW_S,
         parent="",
