@@ -23,6 +23,7 @@ cdef struct hit_t:
     int32_t near
     row_t row  # ~row once its links have been followed
 
+# Not places_t, whose slots are twice as wide: the walk took a tenth longer with rows in cache.
 cdef struct seen_t:
     row_t* slots  # row + 1; 0 = free
     uint32_t mask
