@@ -94,23 +94,11 @@ def assemble_release(
         **{_vector_path(n): _with_spare(_as_held(n, array), spare_rows) for n, array in vectors.items()},
         **_candidates(work_dir / CANDIDATES_DIR),
         **{f"ann/{name}.npy": array for name, array in ann.to_arrays().items()},
-        **{weight_path(n): np.load(model_dir / "weights" / f"{n}.npy") for n in MODEL_WEIGHTS},
-        **{
-            f"text_encoder/{n}.npy": np.load(model_dir / "text_encoder" / f"{n}.npy")
-            for n in ("idf", "projection")
-        },
+        **_weights(model_dir),
     }
     contents = ReleaseContents(
         arrays=arrays,
-        json_files={
-            MODEL_CONFIG_PATH: model,
-            POPULARITY_LISTS_PATH: _read_json(work_dir / CANDIDATES_DIR / "lists.json"),
-            VOCABULARIES_PATH: {
-                "categories": vocabulary(items, "category"),
-                "brands": vocabulary(items, "brand"),
-            },
-            TEXT_ENCODER_CONFIG_PATH: _read_json(model_dir / "text_encoder" / "config.json"),
-        },
+        json_files=_json_files(work_dir, model, items),
         binary_files={path: model_dir / Path(path).name for path in ONNX_PATHS},
         version=identity.version,
         created_time_s=identity.created_time_s,
@@ -189,6 +177,27 @@ def _candidates(directory: Path) -> Arrays:
         f"{folder}/{name}.npy": np.load(directory / f"{name}.npy")
         for folder, names in paths.items()
         for name in names
+    }
+
+
+def _weights(model_dir: Path) -> Arrays:
+    """Weights of the model and of the text encoder as `train` wrote them."""
+    encoder = model_dir / "text_encoder"
+    return {
+        **{weight_path(n): np.load(model_dir / "weights" / f"{n}.npy") for n in MODEL_WEIGHTS},
+        **{f"text_encoder/{n}.npy": np.load(encoder / f"{n}.npy") for n in ("idf", "projection")},
+    }
+
+
+def _json_files(work_dir: Path, model: object, items: pa.Table) -> dict[str, object]:
+    return {
+        MODEL_CONFIG_PATH: model,
+        POPULARITY_LISTS_PATH: _read_json(work_dir / CANDIDATES_DIR / "lists.json"),
+        VOCABULARIES_PATH: {
+            "categories": vocabulary(items, "category"),
+            "brands": vocabulary(items, "brand"),
+        },
+        TEXT_ENCODER_CONFIG_PATH: _read_json(work_dir / MODEL_DIR / "text_encoder" / "config.json"),
     }
 
 
