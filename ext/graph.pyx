@@ -191,7 +191,8 @@ def search_graph(
         return np.empty(0, np.int32), np.empty(0, np.float32)
     effort = min(max(effort, count), codes.shape[0])
     cdef graph_t graph = [
-        &codes[0, 0], &links[0, 0], &query[0], vector.shape[0], links.shape[1], links.shape[0], machine_loops().dot_codes
+        &codes[0, 0], &links[0, 0], &query[0], vector.shape[0], links.shape[1], links.shape[0],
+        machine_loops().dot_codes
     ]
     cdef seen_t seen = [<row_t*>calloc(SEEN_SLOTS_MIN, sizeof(row_t)), SEEN_SLOTS_MIN - 1, 0]
     cdef hit_t* hits = <hit_t*>malloc(effort * sizeof(hit_t))
