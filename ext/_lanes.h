@@ -51,6 +51,18 @@ static inline void prefetch_halves(const uint16_t *vector, ptrdiff_t dims)
         __builtin_prefetch(vector + d);
 }
 
+static inline void prefetch_codes(const int8_t *codes, ptrdiff_t dims)
+{
+    for (ptrdiff_t d = 0; d < dims; d += 64)
+        __builtin_prefetch(codes + d);
+}
+
+static inline void prefetch_links(const int32_t *links, ptrdiff_t degree)
+{
+    for (ptrdiff_t d = 0; d < degree; d += 16)
+        __builtin_prefetch(links + d);
+}
+
 static inline void prefetch_value(const void *value) { __builtin_prefetch(value); }
 
 /* What follows the inner product: scale and bias, and the head over the cross features, cross[count, width]. */
@@ -61,6 +73,8 @@ typedef struct {
 } head_t;
 
 /* See _loops.h. */
+typedef void (*dot_codes_t)(const int8_t *, const int32_t *, ptrdiff_t, const int16_t *, ptrdiff_t, int32_t *);
+
 typedef struct {
     void (*dot_rows)(const float *, const int32_t *, ptrdiff_t, const float *, ptrdiff_t, float *);
     void (*cosine_rows)(
@@ -68,6 +82,7 @@ typedef struct {
     void (*score_rows)(
         const float *, const int32_t *, ptrdiff_t, const float *, ptrdiff_t, const head_t *, float *);
     void (*dense)(const float *, ptrdiff_t, const float *, const float *, ptrdiff_t, float *, int32_t *);
+    dot_codes_t dot_codes;
 } loops_t;
 
 #define LANES 4

@@ -1,4 +1,4 @@
-/* The long loops over floats, for vectors of LANES of them. _lanes.h includes this once a width, with LOOPS_TARGET the
+/* The long loops over floats, for vectors of LANES of them, and one over int8. _lanes.h includes this once a width, with LOOPS_TARGET the
  * instructions that the width needs, so that each copy is made of the machine's own vectors.
  *
  * Every width makes the same sixteen sums in the same order, and products are never fused with sums: all machines get
@@ -157,7 +157,22 @@ LOOP void NAMED(dense)(
             out[rest] += x[present[i]] * w[present[i] * units + rest];
 }
 
-static const loops_t NAMED(loops) = {NAMED(dot_rows), NAMED(cosine_rows), NAMED(score_rows), NAMED(dense)};
+/* near[i] = query . codes[rows[i]], in whole numbers, which the compiler itself makes vectors of: it may order their sum.
+ * A unit vector's is at most 32767 * 128 * sqrt(dims), so (2 ** 31 / (32767 * 128)) ** 2 dims fit. */
+LOOP void NAMED(dot_codes)(
+    const int8_t *codes, const int32_t *rows, ptrdiff_t count, const int16_t *query, ptrdiff_t dims, int32_t *near)
+{
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const int8_t *code = codes + rows[i] * dims;
+        int32_t sum = 0;
+        for (ptrdiff_t d = 0; d < dims; d++)
+            sum += (int32_t)query[d] * (int16_t)code[d];
+        near[i] = sum;
+    }
+}
+
+static const loops_t NAMED(loops) = {
+    NAMED(dot_rows), NAMED(cosine_rows), NAMED(score_rows), NAMED(dense), NAMED(dot_codes)};
 
 #undef NAMED_AS
 #undef NAMED_FOR

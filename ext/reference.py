@@ -21,13 +21,20 @@ from ext.history_reference import (
     summarize_history,
     weigh_items,
 )
+from ext.masks_reference import (
+    check_rows,
+    count_until_wanted,
+    keep_codes,
+    keep_flags,
+    keep_not_expired,
+    keep_not_in,
+)
 from ext.reply_reference import decode_ids, encode_items, find_reasons, read_plain_request
 from ext.tensors_reference import encode_candidates, take_scores
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 __all__ = [
     "accumulate_neighbours",
@@ -55,12 +62,6 @@ __all__ = [
     "tower_forward",
     "weigh_items",
 ]
-
-
-def _check_rows(rows: Rows, stop: int) -> None:
-    """NumPy would take a negative row for one from the end."""
-    if len(rows) and not (rows.min() >= 0 and rows.max() < stop):
-        raise IndexError(f"a row lies outside 0 to {stop - 1}")
 
 
 def top_k(scores: Floats, k: int) -> Rows:
@@ -121,7 +122,7 @@ def blend_candidates(
     Returns rows int32[m], blend float32[m], nominated uint32[m] (bit s: source s has it), source_scores
     float32[m, S]; ordered by blend descending, then row.
     """
-    _check_rows(rows, np.iinfo(np.int32).max)
+    check_rows(rows, np.iinfo(np.int32).max)
     lists = [_listed(rows[start:stop], scores[start:stop]) for start, stop in pairwise(offsets.tolist())]
     accepted: dict[int, None] = {}
     for most in (quotas.tolist(), [limit] * len(lists)):
@@ -158,38 +159,6 @@ def _normalise(scores: Floats) -> Floats:
     return np.asarray((scores - low) / (high - low), np.float32) if high > low else np.ones_like(scores)
 
 
-def keep_flags(rows: Rows, flags: NDArray[np.uint8], required: int, forbidden: int) -> Mask:
-    """Returns which rows have all required flag bits and no forbidden one, bool[n]."""
-    _check_rows(rows, len(flags))
-    found = flags[rows]
-    return np.asarray(((found & required) == required) & ((found & forbidden) == 0), np.bool_)
-
-
-def keep_not_in(rows: Rows, excluded_sorted: Rows) -> Mask:
-    """Returns which rows are not in an ascending list, bool[n]."""
-    return ~np.isin(rows, excluded_sorted)
-
-
-def count_until_wanted(rows: Rows, excluded_sorted: Rows, wanted: int) -> int:
-    """Returns the length of the shortest beginning of rows with so many that are not in an ascending list; all of them
-    where there are fewer."""
-    places = np.flatnonzero(keep_not_in(rows, excluded_sorted))
-    return int(places[wanted - 1]) + 1 if 0 < wanted <= len(places) else len(rows) if wanted else 0
-
-
-def keep_codes(rows: Rows, codes: Rows, allowed_sorted: Rows) -> Mask:
-    """Returns which rows have one of the allowed codes (ascending), bool[n]."""
-    _check_rows(rows, len(codes))
-    return np.isin(codes[rows], allowed_sorted)
-
-
-def keep_not_expired(rows: Rows, expire_time_s: Longs, now_s: int) -> Mask:
-    """Returns which rows never expire (0) or expire after now_s, bool[n]."""
-    _check_rows(rows, len(expire_time_s))
-    found = expire_time_s[rows]
-    return np.asarray((found == 0) | (found > now_s), np.bool_)
-
-
 def assemble_cross_features(
     rows: Rows,
     source_scores: Floats,
@@ -211,7 +180,7 @@ def assemble_cross_features(
     source_scores: float32[n, 3], collaborative, embedding, popularity. price_low < 0: the user has no range.
     title_embeddings: the bits of float16[N, T], as uint16.
     """
-    _check_rows(rows, len(category))
+    check_rows(rows, len(category))
     out = np.empty((len(rows), 10), np.float32)
     out[:, 0] = np.isin(category[rows], viewed_categories)
     out[:, 1] = np.isin(brand[rows], bought_brands)
@@ -250,7 +219,7 @@ def tower_forward(
 
 def exact_search(user_vector: Floats, vectors: Floats, rows: Rows) -> Floats:
     """Returns the inner products of the given rows of float32[N, V] with the user's vector, float32[n]."""
-    _check_rows(rows, len(vectors))
+    check_rows(rows, len(vectors))
     return np.asarray(vectors[rows] @ user_vector, np.float32)
 
 

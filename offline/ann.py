@@ -10,7 +10,7 @@ and the first, in random order, is the skeleton that holds the regions together.
 An item that no search finds could never be recommended, so that is checked: by a search for each item's own vector or,
 where there are many items, by searches that show what else they find, until only those have to be looked for one by one
 that none of them showed. Items that are lost are taken out and added again, now that the graph is whole, which links most of them anew in a moment; the few
-that still are not found are named, and the server looks at them beside the index. To link the very last one by more
+that still are not found are named, for offline.ann_served to link them. To link the very last one by more
 links for everybody would make every search twice as dear. Where they are more than a few all the same, the index is
 built anew: those that were lost go in first, because the nodes that come early are linked best, and in the end every
 node gets more links. Items whose vectors are equal in int8 crowd each other's links out, so from the second build on
@@ -20,13 +20,14 @@ such vectors are moved apart a little; scores that count are computed from the e
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.ann_check import find_missed
 from offline.usearch_index import Index
 
 Floats = NDArray[np.float32]
@@ -34,10 +35,6 @@ Progress = Callable[[float], None]
 """Called now and then with the share done, 0 to 1."""
 
 _CHUNK_ROWS = 8_192
-_EXACT_ROWS = 32
-_NARROW = 4
-_STEPS = (8, 8, 4, 4, 2)
-"""One in so many of the rows that are left is searched for: near rows are shown by the same search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +46,8 @@ class AnnOptions:
     attempts_max: builds before it is given up. patient_attempts: builds before the links are doubled each time.
     pass_shares: shares of the items, chosen at random, that are added before the others. parallel_items_min: vectors
     from which on several threads add them. spread: standard
-    deviation, a component, by which equal vectors are moved apart. unreached_share_max: share of the items that the
-    server may have to look at beside the index. relinks: how often the lost are added again.
+    deviation, a component, by which equal vectors are moved apart. unreached_share_max: share of the items that may stay
+    lost. relinks: how often the lost are added again. recall_queries, recall_count: see offline.ann_check.measure_recall().
     """
 
     connectivity: int = 16
@@ -69,18 +66,22 @@ class AnnOptions:
     recall_count: int = 200
     seed: int = 0
 
+    def few(self, items: int) -> bool:
+        """Returns whether found_among_few decide, and each item is searched for by itself."""
+        return 100 * self.found_among > items
+
+    def places(self, items: int) -> int:
+        """Returns the number of places among which an item must be found."""
+        return self.found_among_few if self.few(items) else self.found_among
+
 
 @dataclass(frozen=True, slots=True)
 class AnnReport:
-    """What was built. recall: share of the exact recall_count best that the index finds, mean over items.
-
-    unreached_rows: int32, ascending, those that a search for their own vector misses.
-    """
+    """What was built. unreached_rows: int32, ascending, those that usearch's search for their own vector misses."""
 
     items: int
     connectivity: int
     attempts: int
-    recall: float
     unreached_rows: NDArray[np.int32]
 
 
@@ -91,7 +92,7 @@ class UnreachableItems(RuntimeError):
 def build_ann_index(
     vectors: Floats, path: Path, options: AnnOptions | None = None, progress: Progress | None = None
 ) -> AnnReport:
-    """Writes the index of vectors, float32[I, V], to a file and returns what it is worth.
+    """Writes the index of vectors, float32[I, V], to a file; offline.ann_served makes of it what a server walks through.
 
     Raises UnreachableItems when too many items cannot be found after attempts_max builds.
     """
@@ -110,8 +111,7 @@ def build_ann_index(
         if len(lost) <= _unreached_max(len(vectors), options):
             path.parent.mkdir(parents=True, exist_ok=True)
             index.save(str(path))
-            recall = _recall(index, vectors, options)
-            return AnnReport(len(vectors), connectivity, attempt, recall, lost.astype(np.int32))
+            return AnnReport(len(vectors), connectivity, attempt, lost.astype(np.int32))
         if attempt >= options.patient_attempts:
             connectivity *= 2
     raise UnreachableItems(f"{len(lost)} of {len(vectors)} items cannot be found in the ANN index")
@@ -137,9 +137,9 @@ def _lost(index: Index, placed: Floats, vectors: Floats, options: AnnOptions) ->
 
 
 def _not_found(index: Index, vectors: Floats, options: AnnOptions) -> NDArray[np.int64]:
-    if 100 * options.found_among > len(vectors):
-        return find_lost(index, vectors, options.found_among_few)
-    return find_lost(index, vectors, options.found_among, by_others=True)
+    if options.few(len(vectors)):
+        return find_lost(index, vectors, options.places(len(vectors)))
+    return find_lost(index, vectors, options.places(len(vectors)), by_others=True)
 
 
 def _threads(items: int, options: AnnOptions) -> int:
@@ -147,70 +147,26 @@ def _threads(items: int, options: AnnOptions) -> int:
 
 
 def find_lost(index: Index, vectors: Floats, count: int, *, by_others: bool = False) -> NDArray[np.int64]:
-    """Returns the rows that a search for their own vector does not find among the best `count`.
-
-    A row whose place is taken by items at least as near (equal vectors among them) counts as found. by_others: so does a
-    row that a search for another's vector shows, which spares most searches where each shows many.
-    """
-    if by_others:
-        rows = _never_shown(index, vectors, count)
-    else:
-        # Most are found by a very narrow search, at a quarter of the cost; the others are looked for again.
-        width, index.expansion_search = index.expansion_search, _NARROW  # type: ignore[misc]
-        searches = _self_searches(index, vectors, np.arange(len(vectors)), _NARROW)
-        rows = _joined([part[~found] for part, _, _, found in searches])
-        index.expansion_search = width  # type: ignore[misc]
-    lost = [
-        part[~found & ~_crowded_out(vectors, part, keys, lengths, ~found)]
-        for part, keys, lengths, found in _self_searches(index, vectors, rows, count)
-    ]
-    return _joined(lost)
+    """Returns the rows that usearch's search for their own vector does not find among the best `count`; see find_missed()."""
+    return find_missed(_IndexSearch(index), vectors, count, by_others=by_others)
 
 
-def _never_shown(index: Index, vectors: Floats, count: int) -> NDArray[np.int64]:
-    """Searches for some rows' vectors, then for some of the rows that nothing has shown, and so on; returns those left."""
-    shown = np.zeros(len(vectors), np.bool_)
-    for step in (count, *_STEPS):
-        rows = np.flatnonzero(~shown)[::step]
-        for _, keys, lengths, _ in _self_searches(index, vectors, rows, count):
-            shown[keys[np.arange(keys.shape[1]) < lengths[:, None]]] = True
-    return np.flatnonzero(~shown)
+@dataclass(frozen=True, slots=True)
+class _IndexSearch:
+    """What usearch finds."""
 
+    index: Index
 
-def _joined(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return np.concatenate([np.empty(0, np.int64), *parts])
-
-
-def _self_searches(
-    index: Index, vectors: Floats, rows: NDArray[np.int64], count: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
-    """Yields some rows, the best keys for each one's vector, how many of them are valid, and whether it is among them."""
-    for start in range(0, len(rows), _CHUNK_ROWS):
-        part = rows[start : start + _CHUNK_ROWS]
-        keys, lengths = _search(index, vectors[part], count)
-        yield (
-            part,
-            keys,
-            lengths,
-            ((keys == part[:, None]) & (np.arange(keys.shape[1]) < lengths[:, None])).any(axis=1),
-        )
-
-
-def _crowded_out(
-    vectors: Floats,
-    rows: NDArray[np.int64],
-    keys: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    missed: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """Tells of the rows that were missed whether as many items as were asked for look to the index just like the row.
-
-    int8 makes near vectors equal: the worst hit is then as near as the row's own, rounded, vector.
-    """
-    crowded = np.zeros(len(rows), np.bool_)
-    for at in np.flatnonzero(missed & (lengths == keys.shape[1])):
-        crowded[at] = (vectors[keys[at]] @ vectors[rows[at]]).min() > 1 - 1e-3
-    return crowded
+    def search(
+        self, vectors: Floats, count: int, *, narrow: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """See SearchesVectors."""
+        width = self.index.expansion_search
+        self.index.expansion_search = count if narrow else width  # type: ignore[misc]
+        try:
+            return _search(self.index, vectors, count)
+        finally:
+            self.index.expansion_search = width  # type: ignore[misc]
 
 
 def _spread_equal(vectors: Floats, deviation: float, seed: int) -> Floats:
@@ -258,28 +214,6 @@ def _build(
         if progress is not None:
             progress((start + len(rows)) / len(vectors))
     return index
-
-
-def _recall(index: Index, vectors: Floats, options: AnnOptions) -> float:
-    """Item vectors stand in for users': the two live in one space."""
-    if not len(vectors):
-        return 1.0
-    rng = np.random.default_rng(options.seed)
-    rows = rng.choice(len(vectors), min(options.recall_queries, len(vectors)), replace=False)
-    count = min(options.recall_count, len(vectors))
-    keys, counts = _search(index, vectors[rows], count)
-    hits = [
-        len(np.intersect1d(exact, found[:n]))
-        for exact, found, n in zip(_nearest(vectors, rows, count), keys, counts, strict=True)
-    ]
-    return float(np.mean(hits) / count)
-
-
-def _nearest(vectors: Floats, rows: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:
-    """Yields for each row those of the `count` largest inner products with its vector, in no order."""
-    for start in range(0, len(rows), _EXACT_ROWS):
-        scores = vectors[rows[start : start + _EXACT_ROWS]] @ vectors.T
-        yield from (np.argpartition(line, len(vectors) - count)[-count:] for line in scores)
 
 
 def _search(index: Index, vectors: Floats, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -43,6 +43,20 @@ class AnnGraph:
     upper_links: Rows
     upper_down: Rows
 
+    def nearest(self, vector: NDArray[np.float32], count: int, effort: int) -> Rows:
+        """Returns the rows that a server's walk finds, about the count nearest, best first. vector: float32[V]."""
+        rows, _ = search_graph(
+            np.ascontiguousarray(vector, np.float32),
+            self.codes,
+            self.links,
+            self.upper_rows,
+            self.upper_links,
+            self.upper_down,
+            effort,
+            count,
+        )
+        return rows
+
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Returns the arrays by their file's stem in a release."""
         return {
@@ -124,27 +138,15 @@ def link_lost(graph: AnnGraph, vectors: NDArray[np.float32], lost: Rows) -> Rows
     """
     for row in lost.tolist():
         linked = 0
-        for other in _nearest(graph, vectors[row], _CANDIDATES).tolist():
+        for other in graph.nearest(vectors[row], _CANDIDATES, _CANDIDATES).tolist():
             free = np.flatnonzero(graph.links[other] == _NONE)
             if other != row and len(free) and linked < _LINKS_TO_LOST:
                 graph.links[other, free[0]] = row
                 linked += 1
-    missed = [row for row in lost.tolist() if row not in _nearest(graph, vectors[row], _CANDIDATES)]
+    missed = [
+        row for row in lost.tolist() if row not in graph.nearest(vectors[row], _CANDIDATES, _CANDIDATES)
+    ]
     return np.array(sorted(missed), np.int32)
-
-
-def _nearest(graph: AnnGraph, vector: NDArray[np.float32], count: int) -> Rows:
-    rows, _ = search_graph(
-        np.ascontiguousarray(vector, np.float32),
-        graph.codes,
-        graph.links,
-        graph.upper_rows,
-        graph.upper_links,
-        graph.upper_down,
-        count,
-        count,
-    )
-    return rows
 
 
 def _list_bytes(places: int) -> int:

@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from offline.ann import AnnReport, build_ann_index
-from offline.ann_graph import link_lost, read_graph
+from offline.ann_served import ServedGraph, build_served_graph
 from offline.candidates.neighbour_file import choice_metrics
 from offline.model.train_work import BUILD_FILE, CANDIDATES_DIR, ITEMS_FILE, MODEL_DIR
 from offline.overlay_merge import MergedItems
@@ -53,7 +52,7 @@ class AssembledRelease:
     """contents: for ReleaseWriter. ann: what the index is worth."""
 
     contents: ReleaseContents
-    ann: AnnReport
+    ann: ServedGraph
 
 
 def read_built_items(work_dir: Path) -> pa.Table:
@@ -86,7 +85,7 @@ def assemble_release(
     model = json.loads((model_dir / "model.json").read_text("utf-8"))
     built = json.loads((work_dir / BUILD_FILE).read_text("utf-8"))
     vectors = _load(model_dir, ("item_vectors", "history_embeddings", "title_embeddings", "image_embeddings"))
-    ann = build_ann_index(
+    ann = build_served_graph(
         np.asarray(vectors["item_vectors"], np.float32), model_dir / _ANN_FILE, progress=progress
     )
     arrays: Arrays = {
@@ -94,27 +93,13 @@ def assemble_release(
         **_columns(items, spare_rows),
         **{_vector_path(n): _with_spare(_as_held(n, array), spare_rows) for n, array in vectors.items()},
         **_candidates(work_dir / CANDIDATES_DIR),
-        **_graph(model_dir / _ANN_FILE, np.asarray(vectors["item_vectors"], np.float32), ann.unreached_rows),
-        **{weight_path(n): np.load(model_dir / "weights" / f"{n}.npy") for n in MODEL_WEIGHTS},
-        **{
-            f"text_encoder/{n}.npy": np.load(model_dir / "text_encoder" / f"{n}.npy")
-            for n in ("idf", "projection")
-        },
+        **{f"ann/{name}.npy": array for name, array in ann.to_arrays().items()},
+        **_weights(model_dir),
     }
     contents = ReleaseContents(
         arrays=arrays,
-        json_files={
-            MODEL_CONFIG_PATH: model,
-            POPULARITY_LISTS_PATH: _read_json(work_dir / CANDIDATES_DIR / "lists.json"),
-            VOCABULARIES_PATH: {
-                "categories": vocabulary(items, "category"),
-                "brands": vocabulary(items, "brand"),
-            },
-            TEXT_ENCODER_CONFIG_PATH: _read_json(model_dir / "text_encoder" / "config.json"),
-        },
-        binary_files={
-            **{path: model_dir / Path(path).name for path in ONNX_PATHS},
-        },
+        json_files=_json_files(work_dir, model, items),
+        binary_files={path: model_dir / Path(path).name for path in ONNX_PATHS},
         version=identity.version,
         created_time_s=identity.created_time_s,
         parent=identity.parent,
@@ -195,10 +180,25 @@ def _candidates(directory: Path) -> Arrays:
     }
 
 
-def _graph(index_path: Path, vectors: NDArray[np.float32], lost: NDArray[np.int32]) -> Arrays:
-    graph = read_graph(index_path, vectors)
-    arrays = {**graph.to_arrays(), "unreached_rows": link_lost(graph, vectors, lost)}
-    return {f"ann/{name}.npy": array for name, array in arrays.items()}
+def _weights(model_dir: Path) -> Arrays:
+    """Weights of the model and of the text encoder as `train` wrote them."""
+    encoder = model_dir / "text_encoder"
+    return {
+        **{weight_path(n): np.load(model_dir / "weights" / f"{n}.npy") for n in MODEL_WEIGHTS},
+        **{f"text_encoder/{n}.npy": np.load(encoder / f"{n}.npy") for n in ("idf", "projection")},
+    }
+
+
+def _json_files(work_dir: Path, model: object, items: pa.Table) -> dict[str, object]:
+    return {
+        MODEL_CONFIG_PATH: model,
+        POPULARITY_LISTS_PATH: _read_json(work_dir / CANDIDATES_DIR / "lists.json"),
+        VOCABULARIES_PATH: {
+            "categories": vocabulary(items, "category"),
+            "brands": vocabulary(items, "brand"),
+        },
+        TEXT_ENCODER_CONFIG_PATH: _read_json(work_dir / MODEL_DIR / "text_encoder" / "config.json"),
+    }
 
 
 def _vector_path(name: str) -> str:

@@ -7,12 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from server.errors import FieldViolation, InvalidRequest, ShortlistError
 from server.features.event_types import PageType
-from server.features.fusion import Fusion
+from server.features.fusion import Fusion, above_none
 from server.filters.availability_filter import AvailabilityFilter
 from server.filters.bought_filter import BoughtFilter
 from server.filters.category_filter import CategoryFilter
@@ -38,7 +35,7 @@ from server.pipeline.degradation import StageFailed
 from server.pipeline.executor import Pipeline, PipelineParts
 from server.pipeline.failure_log import FailureLog
 from server.pipeline.stages import QueryHydrator, Scorer
-from server.query import RecommendQuery, ScenarioValues
+from server.query import Floats, RecommendQuery, ScenarioValues
 from server.rerankers.context_reranker import ContextReranker
 from server.rerankers.diversity_selector import DiversitySelector
 from server.rerankers.exploration_selector import ExplorationSelector, WideShortlist
@@ -59,6 +56,7 @@ from server.sources.embedding_source import EmbeddingSource
 from server.sources.fresh_source import FreshSource
 from server.sources.list_length import LENGTHENED_MAX
 from server.sources.popularity_source import PopularitySource
+from server.sources.release_weights import release_weights
 from server.sources.repeat_source import RepeatSource
 from server.stores.protocols import UserStore
 
@@ -71,11 +69,7 @@ FRESH_BLEND_WEIGHT = 0.1
 REPEAT_BLEND_WEIGHT = 1.0
 """Weight of what the user bought, where bought items may be shown: all other sources together."""
 
-Floats = NDArray[np.float32]
 WeightsFrom = Literal["release", "settings"]
-
-BLEND_WEIGHT_MIN = 1e-3
-"""A source that the blend gives no weight still orders what no other source proposes: popularity, for new users."""
 
 SHORTLIST_FACTOR = 5
 """Re-ranking sees this many times as many candidates as the list is long: of fewer, most may be of the user's two or three
@@ -291,12 +285,12 @@ def _recommend_parts(
             RepeatSource(retrieval.repeat_items_max, retrieval.repeat_half_life_days),
         ),
         merger=BlendMerger(
-            (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT, *_above_none(retrieval.weights), REPEAT_BLEND_WEIGHT),
+            (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT, *above_none(retrieval.weights), REPEAT_BLEND_WEIGHT),
             (*extra, *(quota * LENGTHENED_MAX for quota in retrieval.quotas), retrieval.repeat_items_max),
             retrieval.candidates_max * LENGTHENED_MAX + sum(extra) + retrieval.repeat_items_max,
             fusion=retrieval.fusion,
-            weights_of=_release_weights(
-                retrieval, (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT), REPEAT_BLEND_WEIGHT
+            weights_of=_weights_of(
+                retrieval, (CONTEXT_BLEND_WEIGHT, FRESH_BLEND_WEIGHT), (REPEAT_BLEND_WEIGHT,)
             ),
         ),
         filters=(
@@ -342,12 +336,12 @@ def _rank_parts(
         ),
         # The others' lists only give the caller's items their retrieval features and blended scores.
         merger=BlendMerger(
-            (0.0, *_above_none(retrieval.weights)),
+            (0.0, *above_none(retrieval.weights)),
             (RANK_ITEMS_MAX, 0, 0, 0),
             RANK_ITEMS_MAX,
             fill=False,
             fusion=retrieval.fusion,
-            weights_of=_release_weights(retrieval, (0.0,)),
+            weights_of=_weights_of(retrieval, (0.0,)),
         ),
         fallback=frozenset({number[SourceKind.CALLER], number[SourceKind.POPULARITY]}),
         fallback_fields=frozenset({"items"}),
@@ -357,29 +351,11 @@ def _rank_parts(
     )
 
 
-def _above_none(weights: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(max(weight, BLEND_WEIGHT_MIN) for weight in weights)
-
-
-def _release_weights(
-    retrieval: RetrievalValues, before: tuple[float, ...], *after: float
+def _weights_of(
+    retrieval: RetrievalValues, before: tuple[float, ...], after: tuple[float, ...] = ()
 ) -> Callable[[RecommendQuery], Floats] | None:
-    """Returns what gives a query its release's weights, among those of the other sources; None where settings rule."""
-    if retrieval.weights_from == "settings":
-        return None
-    made: dict[object, Floats] = {}
-
-    def weights_of(query: RecommendQuery) -> Floats:
-        chosen = query.release.model.blend_weights
-        found = made.get(chosen)
-        if found is None:
-            # Threads that meet here make the same.
-            made.clear()
-            weights = _above_none(chosen or retrieval.weights)
-            made[chosen] = found = np.array((*before, *weights, *after), np.float32)
-        return found
-
-    return weights_of
+    """See release_weights(); None where settings rule."""
+    return None if retrieval.weights_from == "settings" else release_weights(retrieval.weights, before, after)
 
 
 def _scorers(parts: EngineParts) -> tuple[Scorer[RecommendQuery], ...]:

@@ -8,13 +8,10 @@ import torch
 
 from offline.model.padded_lists import SOURCE_COLUMNS
 from offline.model.two_tower import CrossHead, TwoTowerModel
+from server.features.fusion import above_none
 
 BLEND_SCALE = 4.0
 """Logits from 0 to this: beside them the terms of the re-rankers weigh about what they do beside a trained head's."""
-
-
-WEIGHT_MIN = 1e-3
-"""As in the server's blend: a source without a weight still orders what no other one proposes."""
 
 
 def blend_head(weights: Sequence[float]) -> CrossHead:
@@ -23,7 +20,7 @@ def blend_head(weights: Sequence[float]) -> CrossHead:
     weights: of collaborative, embedding, popularity. The scores are 0 or above, so a ReLU each passes them on.
     """
     head = CrossHead()
-    weights = [max(weight, WEIGHT_MIN) for weight in weights]
+    weights = above_none(weights)
     total = sum(weights)
     with torch.no_grad():
         for parameter in head.parameters():

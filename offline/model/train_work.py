@@ -104,12 +104,7 @@ def train_work(work_dir: Path, options: TrainOptions, report: Report) -> TrainSu
     towers = fit_towers(data, options.towers, report)
     neighbours = read_options(work_dir / CANDIDATES_DIR)
     ranker = _fit_ranker(data, catalogue, towers, neighbours, options, report)
-    if ranker is None:
-        install_blend(towers.model, options.blend.weights)
-    else:
-        ranker.install(towers.model)
-    if not towers.epochs:
-        lend_factors(towers.model, catalogue.title_embeddings)
+    _install(ranker, towers, catalogue, options)
     built = json.loads((work_dir / BUILD_FILE).read_text(encoding="utf-8"))
     vectors = vectors_at_build(towers.model, items, catalogue, int(built["as_of_s"]))
     metrics = _metrics(towers, ranker)
@@ -193,6 +188,18 @@ def _fit_ranker(
         options.blend.weights,
         choose_blend=options.choose_blend,
     )
+
+
+def _install(
+    ranker: FittedRanker | None, towers: FittedTowers, catalogue: Catalogue, options: TrainOptions
+) -> None:
+    """Puts into the towers' model what orders candidates, and factors for items that nobody has taken."""
+    if ranker is None:
+        install_blend(towers.model, options.blend.weights)
+    else:
+        ranker.install(towers.model)
+    if not towers.epochs:
+        lend_factors(towers.model, catalogue.title_embeddings)
 
 
 def _metrics(towers: FittedTowers, ranker: FittedRanker | None) -> dict[str, float]:

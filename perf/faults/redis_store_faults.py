@@ -8,6 +8,8 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from perf.faults.__main__ import run_alone
@@ -66,25 +68,32 @@ def flapping(report: Report, directory: Path) -> None:
         redis.kill()
 
 
-def gray(report: Report, directory: Path) -> None:
-    """T43: one answer in ten is lost with its connection, at a high rate of reads."""
+@contextmanager
+def filled_behind_proxy(directory: Path) -> Iterator[ToxicProxy]:
+    """Runs a server that holds the users, and a proxy before it."""
     redis = RedisServer(directory, free_ports(1)[0]).start()
-    seconds = 3.0 if report.quick else 15.0
     try:
         fill(redis.url)
         with ToxicProxy(("127.0.0.1", redis.port)) as proxy:
-            store = open_redis(f"redis://127.0.0.1:{proxy.port}/0")
-            proxy.set(reset_share=0.1)
-            reads = [Reads() for _ in range(GRAY_READERS)]
-            ends_s = time.monotonic() + seconds
-            threads = [threading.Thread(target=each.run, args=(store, ends_s), daemon=True) for each in reads]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            store.close()
+            yield proxy
     finally:
         redis.kill()
+
+
+def gray(report: Report, directory: Path) -> None:
+    """T43: one answer in ten is lost with its connection, at a high rate of reads."""
+    seconds = 3.0 if report.quick else 15.0
+    with filled_behind_proxy(directory) as proxy:
+        store = open_redis(f"redis://127.0.0.1:{proxy.port}/0")
+        proxy.set(reset_share=0.1)
+        reads = [Reads() for _ in range(GRAY_READERS)]
+        ends_s = time.monotonic() + seconds
+        threads = [threading.Thread(target=each.run, args=(store, ends_s), daemon=True) for each in reads]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        store.close()
     asked = sum(each.answered + each.failed for each in reads)
     rate, new = asked / seconds, proxy.connections_total / seconds
     failed = sum(each.failed for each in reads) / asked * 100
@@ -122,25 +131,20 @@ def read_steadily(store: RedisStore, stop: threading.Event) -> None:
 
 def desynchronised(report: Report, directory: Path) -> None:
     """T31: reads that are cut off in the middle; each record says whose it is."""
-    redis = RedisServer(directory, free_ports(1)[0]).start()
     wanted = 2_000 if report.quick else 50_000
-    try:
-        fill(redis.url)
-        with ToxicProxy(("127.0.0.1", redis.port)) as proxy:
-            link = SingleServer(
-                RedisAddress("127.0.0.1", proxy.port),
-                RedisTimes(),
-                PoolValues(24, reconnects_per_s=100_000),
-                BreakerValues(failures_max=10**9),
-            )
-            store = RedisStore(link)
-            # One reply in ten comes after the 8 ms; spread over many connections, which are made one after the other.
-            proxy.set(latency_s=0.002, jitter_s=0.006)
-            tally = Tally(store, wanted)
-            tally.run(threads=6)
-            store.close()
-    finally:
-        redis.kill()
+    with filled_behind_proxy(directory) as proxy:
+        link = SingleServer(
+            RedisAddress("127.0.0.1", proxy.port),
+            RedisTimes(),
+            PoolValues(24, reconnects_per_s=100_000),
+            BreakerValues(failures_max=10**9),
+        )
+        store = RedisStore(link)
+        # One reply in ten comes after the 8 ms; spread over many connections, which are made one after the other.
+        proxy.set(latency_s=0.002, jitter_s=0.006)
+        tally = Tally(store, wanted)
+        tally.run(threads=6)
+        store.close()
     total = tally.answered + tally.cut_off
     print(f"      {tally.answered} of {total} reads answered, {tally.cut_off} cut off")
     report.at_most("T31", f"answers of another user, of {tally.answered:,}", tally.wrong, 0, "")

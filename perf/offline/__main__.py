@@ -14,8 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from offline.ann import build_ann_index
-from offline.ann_graph import link_lost, read_graph
+from offline.ann_served import build_served_graph
 from offline.build import BuildOptions, run_build
 from perf.machine import machine_facts
 from perf.offline.shop import cached_shop
@@ -124,10 +123,10 @@ def index_part(items: int, seed: int) -> Part:
     about: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, _timed(found, "index", about):
         path = Path(folder) / "index.usearch"
-        report = build_ann_index(vectors, path)
-        graph = read_graph(path, vectors)
-        unreached = link_lost(graph, vectors, report.unreached_rows)
-        about.update(recall_200=report.recall, attempts=report.attempts, unreached=len(unreached))
+        served = build_served_graph(vectors, path)
+        about.update(
+            recall_200=served.recall, attempts=served.index.attempts, unreached=len(served.unreached_rows)
+        )
     return found["index"]
 
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from offline.ann import build_ann_index
-from offline.ann_graph import link_lost, read_graph
+from offline.ann_served import build_served_graph
 from offline.model.onnx_graphs import onnx_files
 from perf.world.shape import DAY_S, NOW_S, WorldItems, WorldShape, make_neighbours
 from server.features.declarations import CROSS_FEATURES, TITLE_DIMS, VECTOR_DIMS
@@ -48,9 +47,8 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
     rng = np.random.default_rng(shape.seed + 3)
     index_path = data_dir / "work" / "index.usearch"
     console.print(f"index of {shape.items:,} vectors")
-    report = build_ann_index(items.vectors, index_path)
-    graph = read_graph(index_path, items.vectors)
-    console.print(f"recall@200 {report.recall:.3f} after {report.attempts} attempts; neighbours")
+    served = build_served_graph(items.vectors, index_path)
+    console.print(f"recall@200 {served.recall:.3f} after {served.index.attempts} attempts; neighbours")
     weights = _weights()
     config = ModelConfig(VERSION, 4.0, -2.0, 0, "cos")
     encoder = TextEncoder(
@@ -65,8 +63,7 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
         **make_neighbours(shape, items),
         **popularity,
         **encoder.to_arrays(),
-        **graph.to_arrays(),
-        "unreached_rows": link_lost(graph, items.vectors, report.unreached_rows),
+        **served.to_arrays(),
     }
     arrays = {file.path: named[file.name] for file in ARRAY_FILES}
     arrays.update({weight_path(name): weight for name, weight in weights.items()})
@@ -82,22 +79,20 @@ def write_release(shape: WorldShape, items: WorldItems, data_dir: Path, console:
             },
             TEXT_ENCODER_CONFIG_PATH: encoder.config.to_json(),
         },
-        binary_files={
-            **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
-        },
+        binary_files={f"models/{name}": content for name, content in onnx_files(weights, config).items()},
         version=VERSION,
         created_time_s=NOW_S,
         parent="",
         overlay_sequence=0,
         image_dims=0,
         code_version="perf",
-        metrics={"ann_recall_200": report.recall},
+        metrics={"ann_recall_200": served.recall},
     )
     console.print("writing")
     ReleaseWriter(data_dir / "releases").write(contents)
     activate(data_dir / "releases", VERSION)
     index_path.unlink()
-    return report.recall
+    return served.recall
 
 
 def _weights() -> dict[str, NDArray[np.float32]]:

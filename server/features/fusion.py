@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,14 @@ Fusion = Literal["score", "rank"]
 
 RANK_OFFSET = 60
 """How flat reciprocal ranks are at the top: Cormack, Clarke and Buettcher, "Reciprocal rank fusion", SIGIR 2009."""
+
+BLEND_WEIGHT_MIN = 1e-3
+"""A source that the blend gives no weight still orders what no other source proposes: popularity, for new users."""
+
+
+def above_none(weights: Sequence[float]) -> tuple[float, ...]:
+    """Returns the sources' weights, each at least BLEND_WEIGHT_MIN."""
+    return tuple(max(weight, BLEND_WEIGHT_MIN) for weight in weights)
 
 
 def fused_scores(

@@ -17,8 +17,8 @@ class RememberedUserHydrator(QueryHydrator[RecommendQuery, Remembered]):
 
     Only requests that come to the user's record and page alone share it; those that carry events, items,
     exclusions or categories of their own compute everything anew, and those that are to be explained as well.
-    users_max: users remembered, those asked for often before those asked for last; 0 turns it off. age_max_s: how old what is remembered may be,
-    because features count days and weeks, and prices change.
+    users_max: users remembered, those asked for often before those asked for last; 0 turns it off. age_max_s: how old
+    what is remembered may be, because features count days and weeks, and prices change.
     """
 
     produces = "remembered"

@@ -40,7 +40,6 @@ class TwoQueues(Generic[KeyT, ValueT]):
         value = self._new.pop(key, None)
         if value is not None:
             self._often[key] = value
-            self._make_room()
         return value
 
     def put(self, key: KeyT, value: ValueT) -> None:

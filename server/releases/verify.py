@@ -1,7 +1,8 @@
 """Decides whether a release may be mapped. Reads files, never maps them.
 
-A short .npy file kills the process at the first touch of a missing page, and a wrong link may lead anywhere; so every byte is hashed first, and then what the bytes mean is checked. Files that
-have not changed since this was last done on this machine are not read again (see verified_stamp).
+A short .npy file kills the process at the first touch of a missing page, and a wrong link may lead anywhere; so every
+byte is hashed first, and then what the bytes mean is checked. Files that have not changed since this was last done on
+this machine are not read again (see verified_stamp).
 """
 
 from __future__ import annotations

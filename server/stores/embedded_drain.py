@@ -12,18 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from server.features.user_event import UserEvent
 from server.stores.embedded_records import META, QUEUE, read_number, write_number
 from server.stores.entry_codec import (
     QueueKind,
     number_key,
     queued_kind,
-    unpack_queued_erasure,
-    unpack_queued_event,
-    unpack_queued_link,
 )
 from server.stores.lmdb_environment import LmdbEnvironment, LmdbWriter
-from server.stores.protocols import SessionLink
+from server.stores.queued_entries import append_entries
 from server.stores.store import DrainResult, EventLogSink
 
 _BATCH_END = "drain_end"
@@ -45,7 +41,7 @@ def drain(environment: LmdbEnvironment, event_log: EventLogSink, batch_size: int
             if end == 0:
                 break
             entries = _read(environment, end)
-            moved = _move(event_log, entries, end)
+            moved = append_entries(event_log, entries, f"queue-{end:020d}")
             _remove(environment, end)
             events, links, erasures = events + moved.events, links + moved.links, erasures + moved.erasures
             done = end
@@ -90,28 +86,6 @@ def _read(environment: LmdbEnvironment, end: int) -> list[bytes]:
                 break
             entries.append(content)
     return entries
-
-
-def _move(event_log: EventLogSink, entries: list[bytes], end: int) -> DrainResult:
-    name = f"queue-{end:020d}"
-    events: list[UserEvent] = []
-    links: list[SessionLink] = []
-    erasures: list[tuple[str, int]] = []
-    for entry in entries:
-        kind = queued_kind(entry)
-        if kind is QueueKind.EVENT:
-            events.append(unpack_queued_event(entry))
-        elif kind is QueueKind.LINK:
-            links.append(unpack_queued_link(entry))
-        else:
-            erasures.append(unpack_queued_erasure(entry))
-    if events:
-        event_log.append_events(events, name)
-    if links:
-        event_log.append_links(links, name)
-    for user_id, time_us in erasures:
-        event_log.erase_user(user_id, time_us)
-    return DrainResult(len(events), len(links), len(erasures))
 
 
 def _remove(environment: LmdbEnvironment, end: int) -> None:

@@ -14,17 +14,12 @@ from dataclasses import dataclass
 
 import orjson
 
-from server.features.user_event import UserEvent
 from server.stores.entry_codec import (
-    QueueKind,
     digest,
     queued_kind,
     queued_owner,
-    unpack_queued_erasure,
-    unpack_queued_event,
-    unpack_queued_link,
 )
-from server.stores.protocols import SessionLink
+from server.stores.queued_entries import append_entries
 from server.stores.redis_commit import Commit, Outcome
 from server.stores.redis_keys import RedisKeys
 from server.stores.redis_link import RedisLink, write
@@ -155,25 +150,8 @@ def _entries(
 
 def _move(link: RedisLink, keys: RedisKeys, event_log: EventLogSink, parts: list[_Part]) -> DrainResult:
     name = "redis-" + digest(repr([(part.partition, part.end) for part in parts])).hex()
-    events: list[UserEvent] = []
-    links: list[SessionLink] = []
-    erasures: list[tuple[str, int]] = []
-    for part in parts:
-        for entry in _not_erased(link, keys, part):
-            kind = queued_kind(entry)
-            if kind is QueueKind.EVENT:
-                events.append(unpack_queued_event(entry))
-            elif kind is QueueKind.LINK:
-                links.append(unpack_queued_link(entry))
-            else:
-                erasures.append(unpack_queued_erasure(entry))
-    if events:
-        event_log.append_events(events, name)
-    if links:
-        event_log.append_links(links, name)
-    for user_id, time_us in erasures:
-        event_log.erase_user(user_id, time_us)
-    return DrainResult(len(events), len(links), len(erasures))
+    entries = (entry for part in parts for entry in _not_erased(link, keys, part))
+    return append_entries(event_log, entries, name)
 
 
 def _not_erased(link: RedisLink, keys: RedisKeys, part: _Part) -> Iterator[bytes]:

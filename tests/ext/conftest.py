@@ -11,8 +11,8 @@ import ext
 from ext import reference
 
 COMPILED_MODULES = (
-    "blend", "cross_features", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "tensors", "topk",
-    "towers", "weights",
+    "blend", "cross_features", "graph", "history", "keys", "masks", "mmr", "neighbours", "reply", "request", "scoring", "tensors",
+    "topk", "towers", "user_input", "weights",
 )  # fmt: skip
 
 

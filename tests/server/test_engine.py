@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from server.engine import (
-    BLEND_WEIGHT_MIN,
     RANK_KINDS,
     RECOMMEND_KINDS,
     RetrievalValues,
@@ -14,6 +13,7 @@ from server.engine import (
     served_by,
 )
 from server.features.event_types import PageType
+from server.features.fusion import BLEND_WEIGHT_MIN
 from server.handlers.messages import RecommendCommand, ServedBy, SourceKind
 from server.query import ScenarioValues
 from server.releases.model_config import BlendWeights

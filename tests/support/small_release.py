@@ -191,9 +191,7 @@ def small_contents(
             VOCABULARIES_PATH: {"categories": names.categories, "brands": names.brands},
             TEXT_ENCODER_CONFIG_PATH: encoder.config.to_json(),
         },
-        binary_files={
-            **{f"models/{name}": content for name, content in onnx_files(weights, config).items()},
-        },
+        binary_files={f"models/{name}": content for name, content in onnx_files(weights, config).items()},
         version=version,
         created_time_s=created_time_s,
         parent=parent,
